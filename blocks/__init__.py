@@ -1,0 +1,1 @@
+"""Connections to outside systems, one system a module."""

@@ -1,0 +1,1 @@
+"""What crosses our border: contracts and the checks compiled from them."""

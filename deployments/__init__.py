@@ -1,0 +1,1 @@
+"""Where flows run: the `nakoming` command, the embedded system, workers, the reconciler."""

@@ -1,0 +1,1 @@
+"""What operators see in Prefect: one module a lifecycle process."""

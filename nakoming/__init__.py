@@ -1,0 +1,1 @@
+"""The core of Nakoming: the agreement's rules, the records, the portal. It never imports Prefect."""

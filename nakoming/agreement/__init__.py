@@ -1,0 +1,1 @@
+"""The rules of the agreement as plain Python: terms, calendar, clocks, windows, gate rules."""

@@ -1,0 +1,1 @@
+"""What was done, decided and proven: cases, steps, gates, wake-ups, outbox, evidence."""
