@@ -59,7 +59,9 @@ def test_a_server_ends_when_the_process_that_started_it_is_killed(tmp_path: Path
     program = (
         "import os, pathlib, sys, tests.harness.processes as p\n"
         "log = pathlib.Path(sys.argv[1])\n"
-        "with p.running(['sleep', '600'], log=log, answers=lambda: True, env=os.environ) as s:\n"
+        "up = lambda: log.read_text() == 'up\\n'\n"
+        "command = ['sh', '-c', 'echo up; exec sleep 600']\n"
+        "with p.running(command, log=log, answers=up, env=os.environ) as s:\n"
         "    print(s.pid, flush=True)\n"
         "    sys.stdin.read()\n"
     )
