@@ -1,0 +1,356 @@
+"""The Prefect worker of type `warm`: woken by events, forking from a preloaded Python."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+from contextlib import nullcontext, suppress
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import anyio
+import httpx
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import InfrastructureNotFound, ObjectNotFound
+from prefect.settings import get_current_settings
+from prefect.states import Pending
+from prefect.workers.base import BaseWorker
+
+from deployments.warm import after_exit
+from deployments.warm.errors import CodePlaceError, CommandNotAllowedError
+from deployments.warm.execution import Execution
+from deployments.warm.job import Place, WarmJobConfiguration, WarmVariables, WarmWorkerResult, place_of
+from deployments.warm.stable import Stable
+from deployments.warm.wake import WakeListener
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import anyio.abc
+    from prefect.client.schemas.objects import Flow as APIFlow
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
+
+_REFRESH_SECONDS = 2.0
+
+
+class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResult]):
+    """Runs flows in children forked from a Python that has imported Prefect and the flows already.
+
+    Everything else is as with Prefect's process worker: pools, queues, limits, heartbeats, cancellation, crash
+    reports, hooks.
+    """
+
+    type: ClassVar[str] = "warm"  # type: ignore[misc]  # Prefect declares it on the instance and reads the class
+    job_configuration = WarmJobConfiguration
+    job_configuration_variables = WarmVariables
+
+    _display_name = "Warm"
+    _description = "Fork flow runs from a preloaded Python as soon as they are due. For flows that wait often and shortly."
+
+    after_exit: ClassVar[after_exit.AfterExit | None] = None
+    """Called in a thread after each child's exit; `NAKOMING_WARM_AFTER_EXIT` names another."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._due = asyncio.Event()
+        self._polling = asyncio.Lock()
+        self._to_cancel: set[UUID] = set()
+        self._flows: dict[UUID, APIFlow] = {}
+        self._services: list[asyncio.Task[None]] = []
+        self._listener: WakeListener | None = None
+        self._execution: Execution | None = None
+        self._stable: Stable | None = None
+        self._hook = self._named_hook()
+
+    def _named_hook(self) -> after_exit.AfterExit | None:
+        name = os.environ.get(after_exit.AFTER_EXIT_VARIABLE)
+        # Looked up on the class, or a plain function would become a method.
+        return after_exit.named(name) if name else vars(type(self)).get("after_exit", WarmWorker.after_exit)
+
+    @property
+    def execution(self) -> Execution:
+        """The children of this worker.
+
+        Raises:
+            RuntimeError: The worker is not started.
+        """
+        if self._execution is None:
+            raise RuntimeError("The worker has not been started.")
+        return self._execution
+
+    # Life
+
+    async def setup(self) -> None:
+        """Connect, then start listening and preloading in the background."""
+        environment = {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)}
+        self._stable = Stable(self._logger, environment)
+        await super().setup()
+        self._execution = Execution(self.client, self.name, self._stable)
+        # After the client and before the runs in the exit order: runs end first, then what they stand on.
+        await self._execution.__aenter__()
+        self._services.append(asyncio.create_task(self._poll_when_due(), name="warm-wake"))
+        self._services.append(asyncio.create_task(self._keep_fresh(self._stable), name="warm-preload"))
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """Stop listening, end the runs, then the forkservers."""
+        for service in self._services:
+            service.cancel()
+        await asyncio.gather(*self._services, return_exceptions=True)
+        self._services.clear()
+        try:
+            await super().teardown(*exc_info)
+        finally:
+            if self._execution is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._execution.__aexit__(*exc_info)
+                self._execution = None
+
+    async def _setup_cancellation_observer(self) -> None:
+        """Listen to the pool's events: ours brings cancellations as well as runs that are due.
+
+        Prefect's observer sees only runs that never started, and gives up after an outage.
+        """
+        if self._listener is None:
+            self._listener = WakeListener(
+                self.work_pool.id, self._due.set, self._take_cancellation, self._logger
+            )
+            self._services.append(asyncio.create_task(self._listener.run(), name="warm-listener"))
+
+    async def _keep_fresh(self, stable: Stable) -> None:
+        """Preload the flows of the pool's deployments, and again whenever their files change."""
+        while True:
+            with suppress(httpx.HTTPError):
+                for deployment in await self.client.read_deployments(
+                    work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name]))
+                ):
+                    self._want(stable, deployment)
+                break
+            await asyncio.sleep(_REFRESH_SECONDS)
+        while True:
+            try:
+                await stable.refresh()
+            except Exception:
+                self._logger.exception("The flows could not be preloaded; the next run tries again")
+            await asyncio.sleep(_REFRESH_SECONDS)
+
+    def _want(self, stable: Stable, deployment: DeploymentResponse) -> None:
+        try:
+            place = place_of(deployment)
+        except CodePlaceError as error:
+            self._logger.warning("%s", error)
+            return
+        if place.directory is not None and place.entrypoint is not None:
+            stable.want(place.directory, place.entrypoint)
+
+    # Finding runs
+
+    async def _poll_when_due(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await self._poll()
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Poll once, also for cancellations: what an event did not tell."""
+        flow_runs = await self._poll()
+        await self._poll_cancellations()
+        return flow_runs
+
+    async def _poll(self) -> list[FlowRun]:
+        """Take what is due; an unreachable server is no reason to stop, children and listener go on."""
+        async with self._polling:
+            try:
+                return await super().get_and_submit_flow_runs()
+            except httpx.HTTPError as error:
+                self._logger.info("The Prefect server did not answer the poll: %s", error)
+                return []
+
+    async def sync_with_backend(self) -> None:
+        """Send the heartbeat and read the pool; a server that is away is tried again at the next interval."""
+        try:
+            await super().sync_with_backend()
+        except httpx.TransportError as error:
+            if not self._has_successfully_synced:
+                raise
+            self._logger.info("The Prefect server did not take the heartbeat: %s", error)
+
+    async def _poll_cancellations(self) -> None:
+        running = self.execution.running()
+        if not running:
+            return
+        with suppress(httpx.HTTPError):
+            for flow_run in await self.client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(
+                    id=FlowRunFilterId(any_=list(running)),
+                    state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING])),
+                )
+            ):
+                self._take_cancellation(flow_run.id)
+
+    def _take_cancellation(self, flow_run_id: UUID) -> None:
+        if flow_run_id in self._submitting_flow_run_ids:
+            self._to_cancel.add(flow_run_id)
+        elif flow_run_id in self.execution.running() and self._runs_task_group is not None:
+            self._runs_task_group.start_soon(self.execution.cancel, flow_run_id)
+
+    # Running
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Claim a run and fork it; the bookkeeping that can wait comes after its start."""
+        try:
+            if await self._propose_pending_state(flow_run):
+                flow_run.state = Pending()
+                if self._runs_task_group is not None:
+                    await self._runs_task_group.start(self._attempt, flow_run)
+            else:
+                self._release_limit_slot(flow_run.id)
+        finally:
+            self._submitting_flow_run_ids.discard(flow_run.id)
+        if flow_run.id in self._to_cancel:
+            self._to_cancel.discard(flow_run.id)
+            await self.execution.cancel(flow_run.id)
+
+    async def _attempt(self, flow_run: FlowRun, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Run a claimed run; whatever keeps it from starting makes it Crashed, with the reason."""
+        started = anyio.Event()
+
+        def is_started() -> None:
+            started.set()
+            task_status.started()
+
+        try:
+            await self._run_claimed(flow_run, is_started)
+        except Exception as error:
+            logger = self.get_flow_run_logger(flow_run)
+            if started.is_set():
+                logger.exception("Lost the process of flow run '%s'.", flow_run.name)
+            else:
+                logger.exception("Flow run '%s' could not be started.", flow_run.name)
+                await self._propose_crashed_state(flow_run, f"Flow run could not be started: {error}")
+        finally:
+            self._release_limit_slot(flow_run.id)
+            # A slot of this worker, of the queue or of the pool is free: somebody may wait for it.
+            self._due.set()
+            if not started.is_set():
+                task_status.started()
+
+    async def _run_claimed(self, flow_run: FlowRun, is_started: Any) -> None:
+        deployment = await self._deployment(flow_run)
+        if deployment is None:
+            return
+        configuration = await self._configure(flow_run, deployment)
+        place = self._place(deployment, configuration)
+
+        def started(pid: int) -> None:
+            is_started()
+            if self._runs_task_group is not None:
+                self._runs_task_group.start_soon(self._note_start, flow_run, configuration, pid)
+
+        result = await self._run_at(flow_run, place, configuration, started)
+        self._emit_flow_run_executed_event(result, configuration)
+
+    async def _deployment(self, flow_run: FlowRun) -> DeploymentResponse | None:
+        if flow_run.deployment_id is None:
+            raise CodePlaceError(deployment="(none)", reason="the run has no deployment")
+        try:
+            return await self.client.read_deployment(flow_run.deployment_id)
+        except ObjectNotFound:
+            await self._mark_flow_run_as_cancelled(
+                flow_run,
+                {"message": f"Deployment {flow_run.deployment_id} no longer exists, cancelled run."},
+            )
+            return None
+
+    async def _configure(self, flow_run: FlowRun, deployment: DeploymentResponse) -> WarmJobConfiguration:
+        """Resolve the job variables, as the base class does but without reading the flow each time."""
+        if flow_run.flow_id not in self._flows:
+            self._flows[flow_run.flow_id] = await self.client.read_flow(flow_run.flow_id)
+        pool = copy.deepcopy(self.work_pool)
+        values = {**(deployment.job_variables or {})}
+        own = {**(flow_run.job_variables or {})}
+        if isinstance(values.get("env"), dict):
+            values["env"] = {**values["env"], **own.pop("env", {})}
+        configuration: WarmJobConfiguration = await self.job_configuration.from_template_and_values(
+            base_job_template=pool.base_job_template, values={**values, **own}, client=self.client
+        )
+        configuration.prepare_for_flow_run(
+            flow_run, deployment, self._flows[flow_run.flow_id], pool, self.name, worker_id=self.backend_id
+        )
+        return configuration
+
+    def _place(self, deployment: DeploymentResponse, configuration: WarmJobConfiguration) -> Place:
+        if configuration.own_command is not None:
+            raise CommandNotAllowedError(
+                pool=self._work_pool_name, deployment=deployment.name, command=configuration.own_command
+            )
+        return place_of(deployment)
+
+    async def _run_at(
+        self, flow_run: FlowRun, place: Place, configuration: WarmJobConfiguration, started: Any
+    ) -> WarmWorkerResult:
+        with (
+            TemporaryDirectory(prefix="warm-")
+            if place.directory is None
+            else nullcontext(place.directory) as code
+        ):
+            request = {
+                "kind": "flow",
+                "cwd": str(configuration.working_dir or code),
+                "entrypoint": place.entrypoint,
+                "stream_output": configuration.stream_output,
+                "flow_run": flow_run.model_dump(mode="json"),
+                # The worker reports crashes and cancellations, and runs their hooks, once the child is gone.
+                "env": {**configuration.env, "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false"},
+            }
+            pid, status, code_of_exit = await self.execution.run(flow_run, place, request, started)
+        if self._hook is not None and self._runs_task_group is not None:
+            self._runs_task_group.start_soon(
+                after_exit.call, self._hook, flow_run.id, code_of_exit, self.get_flow_run_logger(flow_run)
+            )
+        return WarmWorkerResult(identifier=str(pid), status_code=status)
+
+    async def _note_start(self, flow_run: FlowRun, configuration: WarmJobConfiguration, pid: int) -> None:
+        """Tell the server where the run is: after the start, for the run does not wait for it."""
+        try:
+            self._emit_flow_run_submitted_event(configuration)
+            await self.client.update_flow_run(flow_run.id, infrastructure_pid=str(pid))
+            await self._give_worker_labels_to_flow_run(flow_run.id)
+        except Exception:
+            self.get_flow_run_logger(flow_run).exception("The process id of the run could not be stored.")
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: WarmJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> WarmWorkerResult:
+        """Run one run to its end in a forked child (Prefect's interface; the worker itself takes a shorter way)."""
+        deployment = await self._deployment(flow_run)
+        if deployment is None:
+            raise CodePlaceError(deployment=str(flow_run.deployment_id), reason="it no longer exists")
+        ready = (lambda _: None) if task_status is None else task_status.started
+        return await self._run_at(flow_run, self._place(deployment, configuration), configuration, ready)
+
+    async def kill_infrastructure(
+        self, infrastructure_pid: str, configuration: WarmJobConfiguration, grace_seconds: int = 30
+    ) -> None:
+        """End the process group of a run.
+
+        Raises:
+            InfrastructureNotFound: No child of this worker has that pid.
+        """
+        del configuration
+        flow_run_id = self.execution.run_of(int(infrastructure_pid))
+        if flow_run_id is None:
+            raise InfrastructureNotFound(f"No child of worker {self.name!r} has pid {infrastructure_pid}.")
+        await self.execution.kill(flow_run_id, grace_seconds)
