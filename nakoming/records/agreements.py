@@ -1,0 +1,76 @@
+"""Agreements as loaded: a changed file is a new version; a case keeps the one it was opened under."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, select
+
+from nakoming.agreement.loading import parse_agreement, parse_vendor
+from nakoming.records import schema
+from nakoming.records.errors import UnknownAgreement
+from nakoming.records.events import Event
+
+if TYPE_CHECKING:
+    from nakoming.agreement.terms import Agreement, Vendor
+    from nakoming.records.store import Tx
+
+VENDOR = "vendor"
+_agreements = schema.agreements
+
+
+def store(tx: Tx, customer: str, text: str, sha256: str) -> int:
+    """Keep an agreement file as it is; its version. A file that did not change keeps its version."""
+    c = _agreements.c
+    newest = select(c.version, c.sha256).where(c.customer == customer).order_by(c.version.desc()).limit(1)
+    found = tx.connection.execute(newest).one_or_none()
+    if found and found.sha256 == sha256:
+        return int(found.version)
+    version = found.version + 1 if found else 1
+    row = {
+        "customer": customer,
+        "version": version,
+        "sha256": sha256,
+        "body_sealed": tx.seal(customer, f"agreement/{customer}/{version}", text),
+        "loaded_at": tx.now,
+    }
+    tx.connection.execute(insert(_agreements).values(row))
+    tx.prove(Event.AGREEMENT_LOADED, customer, {"version": version, "sha256": sha256})
+    return version
+
+
+def newest_version(tx: Tx, customer: str) -> int:
+    """The newest version of a customer's agreement; `UnknownAgreement` when there is none."""
+    c = _agreements.c
+    query = select(func.max(c.version)).where(c.customer == customer)
+    version = tx.connection.execute(query).scalar_one()
+    if version is None:
+        known = ", ".join(customers(tx)) or "none"
+        raise UnknownAgreement(customer=customer, known=known)
+    return int(version)
+
+
+def customers(tx: Tx) -> list[str]:
+    """The customers that have an agreement, in alphabetical order."""
+    c = _agreements.c
+    query = select(c.customer).where(c.customer != VENDOR).distinct().order_by(c.customer)
+    return list(tx.connection.execute(query).scalars())
+
+
+def get(tx: Tx, customer: str, version: int | None = None) -> Agreement:
+    """A customer's terms: of a version, or the newest."""
+    return parse_agreement(*_body(tx, customer, version))
+
+
+def vendor(tx: Tx) -> Vendor:
+    """The vendor's officers as they are now."""
+    return parse_vendor(*_body(tx, VENDOR, None))
+
+
+def _body(tx: Tx, customer: str, version: int | None) -> tuple[str, str]:
+    version = version or newest_version(tx, customer)
+    c = _agreements.c
+    query = select(c.body_sealed).where(c.customer == customer, c.version == version)
+    sealed = tx.connection.execute(query).scalar_one()
+    body: str = tx.unseal(customer, f"agreement/{customer}/{version}", sealed)
+    return body, f"{customer}.yaml"

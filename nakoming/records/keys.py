@@ -1,0 +1,142 @@
+"""Keys outside the database: one per customer and generation, one for links.
+
+Payloads, documents, step outputs and addresses are sealed (AES-256-GCM) with the customer's key, so that
+destroying the key destroys them (S-4.2.19). Each key is a file of its own that only its owner may read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from nakoming.records.errors import KeyMissing, SealBroken
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FORMAT = b"\x01"
+_NONCE = 12
+_KEY_BYTES = 32
+_HEADER = len(_FORMAT) + 2 + _NONCE
+_LINK_KEY = "portal-links"
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
+
+
+class Keyring:
+    """The key folder. Keys are made when a customer is first written for, and read once per process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._keys: dict[str, bytes] = {}
+        self._newest: dict[str, int] = {}
+
+    def seal(self, customer: str, what: str, plain: bytes) -> bytes:
+        """Encrypt for `customer`; `what` names the place it is kept, so that it fits nowhere else."""
+        generation = self._newest_generation(customer)
+        nonce = os.urandom(_NONCE)
+        cipher = AESGCM(self._key(f"{customer}.{generation}", make=generation == 1))
+        header = _FORMAT + generation.to_bytes(2, "big") + nonce
+        return header + cipher.encrypt(nonce, plain, _bound(customer, what))
+
+    def open(self, customer: str, what: str, sealed: bytes) -> bytes:
+        """Decrypt; `KeyMissing` when the key is gone, `SealBroken` when the bytes are not ours."""
+        if sealed[:1] != _FORMAT or len(sealed) <= _HEADER:
+            raise SealBroken(what=what)
+        generation = int.from_bytes(sealed[1:3], "big")
+        cipher = AESGCM(self._key(f"{customer}.{generation}", make=False))
+        try:
+            return cipher.decrypt(sealed[3:_HEADER], sealed[_HEADER:], _bound(customer, what))
+        except InvalidTag as broken:
+            raise SealBroken(what=what) from broken
+
+    def sign_link(self, link_id: str, generation: int) -> str:
+        """The secret half of a link: nothing in the database can make it."""
+        key = self._key(f"{_LINK_KEY}.1", make=True)
+        mac = hmac.new(key, f"{link_id}|{generation}".encode(), hashlib.sha256)
+        return mac.hexdigest()
+
+    def derive(self, purpose: str) -> bytes:
+        """A secret of the portal for another purpose (cookies, form tokens), one per purpose."""
+        return hmac.new(self._key(f"{_LINK_KEY}.1", make=True), purpose.encode(), hashlib.sha256).digest()
+
+    def generations(self, customer: str) -> list[int]:
+        """The generations of a customer's key that are there, oldest first."""
+        files = self._folder.glob(f"{_checked(customer)}.*.key")
+        return sorted(int(file.name.split(".")[1]) for file in files)
+
+    def destroy(self, customer: str) -> list[str]:
+        """Overwrite and remove every generation of a customer's key; the names of what was destroyed."""
+        destroyed = []
+        for generation in self.generations(customer):
+            name = f"{customer}.{generation}"
+            path = self._path(name)
+            with path.open("r+b") as file:
+                file.write(os.urandom(_KEY_BYTES))
+                os.fsync(file.fileno())
+            path.unlink()
+            self._keys.pop(name, None)
+            destroyed.append(name)
+        _sync_folder(self._folder)
+        self._newest.pop(customer, None)
+        return destroyed
+
+    def _newest_generation(self, customer: str) -> int:
+        if customer not in self._newest:
+            self._newest[customer] = max(self.generations(customer), default=1)
+        return self._newest[customer]
+
+    def _key(self, name: str, *, make: bool) -> bytes:
+        if name not in self._keys:
+            path = self._path(name)
+            if make and not path.exists():
+                self._make(path)
+            try:
+                self._keys[name] = path.read_bytes()
+            except FileNotFoundError as missing:
+                raise KeyMissing(key_id=name, folder=self._folder) from missing
+        return self._keys[name]
+
+    def _make(self, path: Path) -> None:
+        """Write a new key whole or not at all; of two makers the first one wins."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self._folder / f".{path.name}.{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(descriptor, os.urandom(_KEY_BYTES))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+        temporary.unlink()
+        _sync_folder(self._folder)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.key"
+
+
+def _checked(customer: str) -> str:
+    if not _NAME.fullmatch(customer):
+        msg = f"{customer!r} is no customer name"
+        raise ValueError(msg)
+    return customer
+
+
+def _bound(customer: str, what: str) -> bytes:
+    return f"{_checked(customer)}|{what}".encode()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

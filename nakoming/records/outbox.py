@@ -1,0 +1,259 @@
+"""The outbox: mails are written in the transaction that wants them, and sent by the postman afterwards.
+
+A mail is `repeat` with the same Message-ID: a crash in the one window after the server's 250 may send
+it twice. Arrival has grades: relayed (our relay took it), accepted (the recipient's own server took it),
+bounced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, or_, select, update
+
+from nakoming.records import schema
+from nakoming.records.events import Event
+from nakoming.records.gate_model import Contact
+from nakoming.records.owners import is_dead
+from nakoming.records.store import new_id
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+    from nakoming.records.store import Tx
+
+_outbox = schema.outbox
+BACK_OFF = (
+    timedelta(seconds=10),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+)
+MESSAGE_DOMAIN = "nakoming.invalid"
+_SENDING_LIMIT = timedelta(minutes=2)
+
+
+class MailState(StrEnum):
+    """How far a mail has come."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    RELAYED = "relayed"
+    ACCEPTED = "accepted"
+    BOUNCED = "bounced"
+    REFUSED = "refused"
+    VOID = "void"  # overtaken: its link was superseded or its gate revoked before it was sent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """A mail to write into the outbox. `key` makes it once; `about` names evidence whose number it tells."""
+
+    key: str
+    kind: str
+    customer: str
+    recipient: Contact
+    case_id: str | None = None
+    gate_id: str | None = None
+    link_id: str | None = None
+    generation: int | None = None
+    about: str | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedMail:
+    """A mail as it lies in the outbox."""
+
+    id: str
+    key: str
+    kind: str
+    customer: str
+    recipient: Contact
+    case_id: str | None
+    gate_id: str | None
+    link_id: str | None
+    generation: int | None
+    about: str | None
+    context: dict[str, Any]
+    message_id: str
+    state: MailState
+    attempts: int
+    queued_at: datetime
+    relayed_at: datetime | None
+    settled_at: datetime | None
+    last_error: str | None
+
+
+def put(tx: Tx, mail: Mail) -> str:
+    """Write a mail with this transaction; its identity. The same key a second time is the same mail."""
+    known = tx.connection.execute(select(_outbox.c.id).where(_outbox.c.key == mail.key)).scalar_one_or_none()
+    if known:
+        return str(known)
+    mail_id = new_id()
+    row = {
+        "id": mail_id,
+        "key": mail.key,
+        "case_id": mail.case_id,
+        "gate_id": mail.gate_id,
+        "link_id": mail.link_id,
+        "generation": mail.generation,
+        "customer": mail.customer,
+        "kind": mail.kind,
+        "language": mail.recipient.language,
+        "recipient_sealed": tx.seal(mail.customer, f"mail/{mail_id}/to", mail.recipient.as_data()),
+        "context_sealed": tx.seal(mail.customer, f"mail/{mail_id}", mail.context),
+        "about": mail.about,
+        "message_id": f"<{mail_id}@{MESSAGE_DOMAIN}>",
+        "state": MailState.QUEUED,
+        "next_at": tx.now,
+        "queued_at": tx.now,
+    }
+    tx.connection.execute(insert(_outbox).values(row))
+    return mail_id
+
+
+def claim(tx: Tx, owner: str, limit: int = 20) -> list[QueuedMail]:
+    """Take mails that are due, and those whose sender died: the attempt is committed before the sending."""
+    c = _outbox.c
+    due = or_(c.state == MailState.QUEUED, c.state == MailState.SENDING)
+    query = select(_outbox).where(due).where(or_(c.next_at <= tx.now, c.state == MailState.SENDING))
+    query = query.order_by(c.queued_at, c.id).limit(limit).with_for_update(skip_locked=True)
+    rows = [row for row in tx.connection.execute(query) if _free(row, owner, tx.now)]
+    for row in rows:
+        values = {
+            "state": MailState.SENDING,
+            "owner": owner,
+            "attempts": row.attempts + 1,
+            "next_at": tx.now + _SENDING_LIMIT,
+        }
+        tx.connection.execute(update(_outbox).where(c.id == row.id).values(values))
+    return [_mail(tx, row) for row in rows]
+
+
+def _free(row: Row[Any], owner: str, now: datetime) -> bool:
+    if row.state == MailState.QUEUED or row.owner == owner:
+        return True
+    return is_dead(row.owner) or row.next_at <= now
+
+
+def sent(tx: Tx, mail: QueuedMail, *, accepted: bool, digest: str) -> None:
+    """A server took the mail; `accepted` when it was the recipient's own. `digest`: of what was sent."""
+    state = MailState.ACCEPTED if accepted else MailState.RELAYED
+    values: dict[str, Any] = {"state": state, "relayed_at": tx.now, "owner": None, "last_error": None}
+    if accepted:
+        values["settled_at"] = tx.now
+    _set(tx, mail.id, values)
+    _prove(tx, Event.MAIL_ACCEPTED if accepted else Event.MAIL_RELAYED, mail, {"message": digest})
+
+
+def deferred(tx: Tx, mail: QueuedMail, error: str) -> None:
+    """Try again later: 4xx, no connection, a time-out."""
+    pause = BACK_OFF[min(mail.attempts, len(BACK_OFF) - 1)]
+    _set(
+        tx,
+        mail.id,
+        {"state": MailState.QUEUED, "owner": None, "next_at": tx.now + pause, "last_error": error},
+    )
+
+
+def refused(tx: Tx, mail: QueuedMail, error: str) -> None:
+    """The server refuses for good: shown on the gate, told to the operators."""
+    _set(tx, mail.id, {"state": MailState.REFUSED, "owner": None, "settled_at": tx.now, "last_error": error})
+    _prove(tx, Event.MAIL_REFUSED, mail, {"error": error})
+
+
+def void(tx: Tx, mail: QueuedMail) -> None:
+    """A mail that was overtaken before it was sent: it is not sent any more."""
+    _set(tx, mail.id, {"state": MailState.VOID, "owner": None, "settled_at": tx.now})
+
+
+def arrived(tx: Tx, message_id: str) -> QueuedMail | None:
+    """A delivery notice says that the recipient's server took it; nothing for an unknown message."""
+    mail = _by_message(tx, message_id)
+    if mail is None or mail.state not in {MailState.RELAYED, MailState.SENDING}:
+        return mail
+    _set(tx, mail.id, {"state": MailState.ACCEPTED, "settled_at": tx.now})
+    _prove(tx, Event.MAIL_ACCEPTED, mail, {"by": "delivery notice"})
+    return mail
+
+
+def bounced(tx: Tx, message_id: str, reason: str) -> QueuedMail | None:
+    """A delivery notice says that it came back; nothing for an unknown message or one that bounced before."""
+    mail = _by_message(tx, message_id)
+    if mail is None or mail.state == MailState.BOUNCED:
+        return None
+    _set(tx, mail.id, {"state": MailState.BOUNCED, "settled_at": tx.now, "last_error": reason})
+    _prove(tx, Event.MAIL_BOUNCED, mail, {"reason": reason})
+    return mail
+
+
+def notice_accepted(tx: Tx, gate_id: str) -> bool:
+    """Whether at least one person who was asked provably got the notice (S-2.6.4)."""
+    c = _outbox.c
+    query = select(func.count()).select_from(_outbox)
+    query = query.where(c.gate_id == gate_id, c.kind.in_(("question", "link_reissued")))
+    return bool(tx.connection.execute(query.where(c.state == MailState.ACCEPTED)).scalar_one())
+
+
+def of_case(tx: Tx, case_id: str) -> list[QueuedMail]:
+    """The mails of a case, oldest first."""
+    query = select(_outbox).where(_outbox.c.case_id == case_id).order_by(_outbox.c.queued_at, _outbox.c.id)
+    return [_mail(tx, row) for row in tx.connection.execute(query)]
+
+
+def of_gate(tx: Tx, gate_id: str) -> list[QueuedMail]:
+    """The mails of a gate, oldest first."""
+    query = select(_outbox).where(_outbox.c.gate_id == gate_id).order_by(_outbox.c.queued_at, _outbox.c.id)
+    return [_mail(tx, row) for row in tx.connection.execute(query)]
+
+
+def waiting(tx: Tx) -> int:
+    """How many mails are still to be sent."""
+    states = (MailState.QUEUED, MailState.SENDING)
+    query = select(func.count()).select_from(_outbox).where(_outbox.c.state.in_(states))
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def _by_message(tx: Tx, message_id: str) -> QueuedMail | None:
+    query = select(_outbox).where(_outbox.c.message_id == message_id).with_for_update()
+    row = tx.connection.execute(query).one_or_none()
+    return None if row is None else _mail(tx, row)
+
+
+def _mail(tx: Tx, row: Row[Any]) -> QueuedMail:
+    recipient = tx.unseal(row.customer, f"mail/{row.id}/to", row.recipient_sealed)
+    return QueuedMail(
+        id=row.id,
+        key=row.key,
+        kind=row.kind,
+        customer=row.customer,
+        recipient=Contact(**recipient),
+        case_id=row.case_id,
+        gate_id=row.gate_id,
+        link_id=row.link_id,
+        generation=row.generation,
+        about=row.about,
+        context=tx.unseal(row.customer, f"mail/{row.id}", row.context_sealed),
+        message_id=row.message_id,
+        state=MailState(row.state),
+        attempts=row.attempts,
+        queued_at=row.queued_at,
+        relayed_at=row.relayed_at,
+        settled_at=row.settled_at,
+        last_error=row.last_error,
+    )
+
+
+def _set(tx: Tx, mail_id: str, values: dict[str, Any]) -> None:
+    tx.connection.execute(update(_outbox).where(_outbox.c.id == mail_id).values(values))
+
+
+def _prove(tx: Tx, event: Event, mail: QueuedMail, payload: dict[str, Any]) -> None:
+    body = {"kind": mail.kind, "message_id": mail.message_id, "person": mail.recipient.person} | payload
+    about = f"mail:{mail.id}"
+    tx.prove(event, mail.customer, body, case_id=mail.case_id, about=about)

@@ -1,0 +1,137 @@
+"""The records database: transactions that lock first, read the clock once, and end with their evidence."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import OperationalError
+
+from nakoming.records import clock, evidence
+from nakoming.records.engine import LOCK_WAIT_SECONDS, make_engine, writing
+from nakoming.records.errors import DatabaseLocked
+from nakoming.records.keys import Keyring
+from nakoming.records.types import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from nakoming.records.events import Event
+    from nakoming.settings import Settings
+
+
+def new_id() -> str:
+    """A fresh identity for a row."""
+    return uuid.uuid4().hex
+
+
+class Tx:
+    """One transaction. `now` is read at first use, after whatever lock was taken before, and then stays."""
+
+    def __init__(self, records: Records, connection: Connection) -> None:
+        self.records = records
+        self.connection = connection
+        self.entries: list[evidence.Entry] = []
+
+    @cached_property
+    def now(self) -> datetime:
+        """The one instant of this transaction."""
+        return clock.now(self.connection)
+
+    def prove(
+        self,
+        event: Event,
+        chain: str,
+        payload: dict[str, Any],
+        *,
+        case_id: str | None = None,
+        about: str | None = None,
+        clause: str | None = None,
+    ) -> evidence.Entry:
+        """Write evidence with this transaction; its number is known when the transaction has ended."""
+        entry = evidence.Entry(
+            chain=chain,
+            event=event,
+            at=self.now,
+            payload=payload,
+            case_id=case_id,
+            about=about,
+            clause=clause,
+        )
+        self.entries.append(entry)
+        return entry
+
+    def seal(self, customer: str, what: str, value: Any) -> bytes:
+        """Plain data, sealed with the customer's key for the place `what`."""
+        return self.records.keys.seal(customer, what, canonical(value))
+
+    def unseal(self, customer: str, what: str, sealed: bytes) -> Any:
+        """What `seal` was given."""
+        return self.records.unseal(customer, what, sealed)
+
+
+class Records:
+    """The records of one installation: database, keys, folder of documents.
+
+    `pooled` is for a server process that lives long; a forked child connects anew each time.
+    """
+
+    def __init__(
+        self, url: str, *, keys: Path, documents: Path, document_limit: int = 25 * 2**20, pooled: bool = False
+    ) -> None:
+        self.url = url
+        self.keys = Keyring(keys)
+        self.documents_folder = documents
+        self.document_limit = document_limit
+        self.engine = make_engine(url, pooled=pooled)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, pooled: bool = False) -> Records:
+        """The records that the settings name."""
+        return cls(
+            settings.records_url,
+            keys=settings.keys_folder,
+            documents=settings.documents_folder,
+            document_limit=settings.document_limit,
+            pooled=pooled,
+        )
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection, connection.begin():
+            yield Tx(self, connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A transaction that writes: all of it, with its evidence, or nothing.
+
+        Raises:
+            DatabaseLocked: another process kept the database for longer than the time-out.
+        """
+        with self.engine.connect() as connection, _locked(), writing(connection).begin():
+            tx = Tx(self, connection)
+            yield tx
+            if tx.entries:
+                evidence.write(connection, self.keys, tx.entries)
+
+    def unseal(self, customer: str, what: str, sealed: bytes) -> Any:
+        """Plain data from sealed bytes."""
+        return json.loads(self.keys.open(customer, what, sealed))
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as failed:
+        if "locked" in str(failed.orig):
+            raise DatabaseLocked(seconds=LOCK_WAIT_SECONDS, reason=failed.orig) from failed
+        raise
