@@ -75,7 +75,7 @@ def run_command(
     words = [os.fspath(word) for word in argv]
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ} | dict(env or {})
     order = {
-        "argv": [_find_program(words[0], environment, cwd), *words[1:]],
+        "argv": [find_program(words[0], environment, cwd), *words[1:]],
         "env": environment,
         "cwd": _folder(words[0], cwd),
         "grace": grace.total_seconds(),
@@ -98,9 +98,16 @@ def run_command(
     )
 
 
-def _find_program(program: str, environment: Mapping[str, str], cwd: Path | None) -> str:
+def find_program(program: str, env: Mapping[str, str], cwd: Path | None = None) -> str:
+    """Return the absolute path of a program as `run_command` would find it.
+
+    Raises:
+        CommandMissing: there is no such program.
+        WorkingFolderMissing: there is no such folder.
+    """
+    _folder(program, cwd)
     if "/" not in program:
-        found = shutil.which(program, path=environment.get("PATH", os.defpath))
+        found = shutil.which(program, path=env.get("PATH", os.environ.get("PATH", os.defpath)))
         if found is None:
             raise CommandMissing(program=program, where=" on PATH")
         return os.path.abspath(found)  # noqa: PTH100 (links stay: a virtual environment's python is one)

@@ -1,8 +1,8 @@
 """The process between us and a command: it sees to it that the command never outlives us.
 
 Run as a program of its own by `blocks.command` (`python -I -S command_launcher.py STATUS_FD`), with the
-standard library only. A parent-death signal alone would not do: the kernel ties it to the *thread* that forked,
-so a command started from a worker thread would die with it, and grandchildren would not die at all. Hence:
+standard library only. A parent-death signal alone would not do: the kernel ties it to the *thread* that
+forked, so a command started from a worker thread would die with it, and grandchildren would not die. So:
 
 - stdin is the lifeline. Its first line is the order (JSON); after that nothing is ever written to it. End of
   file means that our parent has died, or wants the command ended. Somebody may have forked our parent and

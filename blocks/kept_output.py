@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from blocks.secrets import REDACTED, redacted
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-REDACTED = b"********"
+_REMOVED = REDACTED.encode()
 # Everything but tab and newline: PostgreSQL refuses NUL, escape sequences would steer an operator's terminal.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -20,7 +22,7 @@ class KeptOutput:
 
     Args:
         limit: bytes kept at most; at least 2.
-        secrets: texts replaced by asterisks; empty ones are ignored.
+        secrets: texts replaced; empty ones are ignored.
     """
 
     def __init__(self, limit: int, secrets: Collection[str] = ()) -> None:
@@ -40,7 +42,7 @@ class KeptOutput:
         if self._pattern is None:
             self._keep(chunk)
             return
-        clean = self._pattern.sub(REDACTED, self._pending + chunk)
+        clean = self._pattern.sub(_REMOVED, self._pending + chunk)
         held = self._begun_secret(clean)
         self._pending = clean[len(clean) - held :]
         self._keep(clean[: len(clean) - held])
@@ -50,7 +52,7 @@ class KeptOutput:
         self._keep(self._pending)
         self._pending = b""
         note = f"\n[… {self._cut} bytes left out …]\n" if self._cut else ""
-        return _readable(bytes(self._head)) + note + _readable(bytes(self._tail))
+        return redacted(_readable(bytes(self._head)) + note + _readable(bytes(self._tail)))
 
     def _begun_secret(self, data: bytes) -> int:
         # Length of the longest end of `data` with which a secret begins.
