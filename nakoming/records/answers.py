@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from nakoming.agreement.gate_rules import Answer, Verb
+from nakoming.agreement.gate_rules import Answer, Obstacle, Verb, obstacle
 from nakoming.records import documents, gates, links, outbox, schema
 from nakoming.records.errors import AlreadyAnswered, GateClosed, NotAsked, ShownChanged
 from nakoming.records.events import Event
@@ -105,20 +105,28 @@ def _refuse_closed(tx: Tx, gate: Gate, given: Given) -> None:
 
 
 def _check(tx: Tx, gate: Gate, given: Given) -> None:
-    rule = gate.rule
-    seated = {person for seat in rule.seats for person in seat.persons} - set(rule.excluded)
-    if given.person not in seated:
-        raise NotAsked(what="An answer by this person", allowed="those who were asked")
-    if given.verb not in rule.verbs:
-        raise NotAsked(what=f"'{given.verb}'", allowed=", ".join(rule.verbs))
-    if given.verb == Verb.CHOOSE and given.option not in rule.options:
-        raise NotAsked(what=f"The choice '{given.option}'", allowed=", ".join(rule.options))
+    _check_admitted(tx, gate, given)
     if given.verb in gate.question.remark_required and not given.remark.strip():
         raise NotAsked(what="An answer without a reason", allowed="a remark that says why")
     if len(given.remark) > REMARK_LIMIT:
         raise NotAsked(what=f"A remark of {len(given.remark)} characters", allowed=f"at most {REMARK_LIMIT}")
     _check_facts(gate, given)
     _check_documents(tx, gate, given)
+
+
+def _check_admitted(tx: Tx, gate: Gate, given: Given) -> None:
+    try:
+        verb = Verb(given.verb)
+    except ValueError:
+        raise NotAsked(what=f"'{given.verb}'", allowed=", ".join(gate.rule.offered)) from None
+    answer = Answer(person=given.person, verb=verb, option=given.option, at=tx.now)
+    found = obstacle(gate.rule, (), answer)
+    if found in {Obstacle.NOT_SEATED, Obstacle.OWN_REQUEST}:
+        raise NotAsked(what="An answer by this person", allowed="those who were asked")
+    if found is Obstacle.VERB_NOT_OFFERED:
+        raise NotAsked(what=f"'{given.verb}'", allowed=", ".join(gate.rule.offered))
+    if found is not None:
+        raise NotAsked(what=f"The choice '{given.option}'", allowed=", ".join(gate.rule.options) or "none")
 
 
 def _check_facts(gate: Gate, given: Given) -> None:
@@ -241,16 +249,16 @@ def _standing(tx: Tx, gate_id: str, person: str) -> Row[Any] | None:
 
 def for_rule(tx: Tx, gate_id: str) -> list[Answer]:
     """The answers of a gate as its rule judges them, in the order in which they came."""
-    query = select(_answers).where(_answers.c.gate_id == gate_id).order_by(_answers.c.at, _answers.c.id)
     return [
         Answer(
-            person=row.person,
-            verb=Verb(row.verb),
-            option=row.option,
-            at=row.at,
-            retracted=row.retracted_at is not None,
+            person=answer.person,
+            verb=Verb(answer.verb),
+            option=answer.option,
+            at=answer.at,
+            retracted=answer.retracted_at is not None,
+            reason=answer.remark,
         )
-        for row in tx.connection.execute(query)
+        for answer in of_gate(tx, gate_id)
     ]
 
 
