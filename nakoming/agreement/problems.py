@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from nakoming.agreement.values import REFUSED
+from nakoming.agreement.values import REFUSED, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,20 +55,12 @@ def _problem(error: ErrorDetails, model: type[BaseModel]) -> Problem:
         return _unknown_key(path, model)
     if kind in {"enum", "literal_error"}:
         return Problem(
-            path, f"{error['input']!r} is not one of the choices", _choices(str(context["expected"]))
+            path, f"{shown(error['input'])} is not one of the choices", _choices(str(context["expected"]))
         )
     if kind in SHAPES:
         expected, allowed = SHAPES[kind]
-        return Problem(path, f"{_shown(error['input'])} is not {expected}", allowed)
-    return Problem(path, f"{_shown(error['input'])} is not accepted", error["msg"])
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "an empty value"
-    if isinstance(value, dict):
-        return "a mapping"
-    return "a list" if isinstance(value, list) else repr(value)
+        return Problem(path, f"{shown(error['input'])} is not {expected}", allowed)
+    return Problem(path, f"{shown(error['input'])} is not accepted", error["msg"])
 
 
 def _choices(expected: str) -> str:

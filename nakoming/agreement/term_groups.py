@@ -296,5 +296,5 @@ class Environment(Frozen):
 class Environments(Frozen):
     """The two environments of a customer (S-2.6.3)."""
 
-    acceptance: Environment
-    production: Environment
+    acceptance: Environment = Field(description="The acceptance environment, with its deploy block.")
+    production: Environment = Field(description="The production environment, with its deploy block.")

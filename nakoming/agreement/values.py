@@ -18,12 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REFUSED: Final = "nakoming_refused"
+CENTS: Final = -2
 
 
 class Frozen(BaseModel):
     """The base of every part of an agreement: unchangeable, and no key it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def shown(value: object) -> str:
+    """Return `value` as its author wrote it, short enough for a sentence."""
+    if value is None:
+        return "an empty value"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, (list, tuple)) else repr(value)
 
 
 def refusal(problem: str, allowed: str) -> PydanticCustomError:
@@ -45,7 +57,7 @@ class WholeNumber:
         """Return `value`, or refuse it."""
         allowed = f"{self.low} to {self.high}"
         if isinstance(value, bool) or not isinstance(value, int):
-            raise refusal(f"{value!r} is not a whole number of {self.unit}", allowed)
+            raise refusal(f"{shown(value)} is not a whole number of {self.unit}", allowed)
         if not self.low <= value <= self.high:
             raise refusal(f"{value} {self.unit} is out of bounds", allowed)
         return value
@@ -57,16 +69,17 @@ class WholeNumber:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Marks a str that matches `pattern` whole."""
+    """Marks a str that matches `pattern` whole; without `echo` errors keep silent about what was written."""
 
     pattern: str
     problem: str
     allowed: str
+    echo: bool = True
 
     def check(self, value: object) -> object:
         """Return `value`, or refuse it."""
         if not isinstance(value, str) or re.fullmatch(self.pattern, value) is None:
-            raise refusal(f"{value!r} {self.problem}", self.allowed)
+            raise refusal(f"{shown(value) if self.echo else 'it'} {self.problem}", self.allowed)
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -82,7 +95,9 @@ def _iso_date(value: object) -> object:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    raise refusal(f"{value!r} is not a date", "a date of the calendar as year-month-day, such as 2026-11-23")
+    raise refusal(
+        f"{shown(value)} is not a date", "a date of the calendar as year-month-day, such as 2026-11-23"
+    )
 
 
 def _wall_time(value: object) -> object:
@@ -90,7 +105,7 @@ def _wall_time(value: object) -> object:
         return value
     if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
         return time.fromisoformat(value)
-    raise refusal(f"{value!r} is not a time of day", "00:00 to 23:59, with two digits on both sides")
+    raise refusal(f"{shown(value)} is not a time of day", "00:00 to 23:59, with two digits on both sides")
 
 
 def _decimal(low: str, high: str, problem: str) -> Callable[[object], object]:
@@ -101,9 +116,11 @@ def _decimal(low: str, high: str, problem: str) -> Callable[[object], object]:
         except InvalidOperation:
             number = None
         if number is None or not number.is_finite():
-            raise refusal(f"{value!r} {problem}", allowed)
+            raise refusal(f"{shown(value)} {problem}", allowed)
         exponent = number.as_tuple().exponent
-        if not Decimal(low) <= number <= Decimal(high) or not isinstance(exponent, int) or exponent < -2:  # noqa: PLR2004  # cents
+        if isinstance(exponent, int) and exponent < CENTS:
+            raise refusal(f"{value} has more than two decimals", allowed)
+        if not Decimal(low) <= number <= Decimal(high):
             raise refusal(f"{value} is out of bounds", allowed)
         return number
 
@@ -150,10 +167,12 @@ Phone = Annotated[
 ]
 Url = Annotated[
     str,
+    # What was written may hold a password, so the error does not repeat it.
     Text(
         r"https?://[^\s@]+",
         "is not a web address",
         "http:// or https:// and a host, without a name or password",
+        echo=False,
     ),
 ]
 Day = Annotated[date, BeforeValidator(_iso_date)]
