@@ -1,0 +1,161 @@
+"""The demo's customers: their environments on this machine, filled and running.
+
+`python -m demo.environments prepare|start|stop|status --root DIR [--customer C …]`. What is installed already
+stays as it is, so a demo that was stopped goes on with what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from demo.artefacts import pack
+from demo.environment_folder import EnvironmentFolder
+from demo.errors import PrepareError
+from demo.orders import orders_for
+from demo.revisions import BASE_REVISION, read_revision
+from nakoming.errors import NakomingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ENVIRONMENTS = ("acceptance", "production")
+AT_ONCE = 3
+SEED_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer of the demo vendor: its key in commands, its name, the language of its pages."""
+
+    key: str
+    name: str
+    language: str
+
+
+CUSTOMERS = (
+    Customer("brouwer", "Brouwer Staalbouw", "nl"),
+    Customer("fenwick", "Fenwick Tooling", "en"),
+    Customer("kestrel", "Kestrel Plastics", "en"),
+)
+
+
+def prepare(root: Path, customers: Sequence[Customer] = CUSTOMERS) -> list[dict[str, Any]]:
+    """Install the base revision on every environment that has none, fill it with orders, start all.
+
+    Returns what the deploy script says of each environment, acceptance before production.
+
+    Raises:
+        PrepareError: An environment cannot be set up; the others are.
+    """
+    artefact = pack(read_revision(BASE_REVISION), root / "artefacts").path
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = [
+            pool.submit(_prepare_one, root, customer, name, artefact)
+            for customer in customers
+            for name in ENVIRONMENTS
+        ]
+    return [one.result() for one in waiting]
+
+
+def start_all(root: Path) -> list[dict[str, Any]]:
+    """Start what is installed under `root` and does not run; returns each environment's facts."""
+    return _everywhere(root, "start")
+
+
+def stop_all(root: Path) -> list[dict[str, Any]]:
+    """Stop everything that runs under `root`; what is installed stays."""
+    return _everywhere(root, "stop")
+
+
+def status_all(root: Path) -> list[dict[str, Any]]:
+    """What stands under `root`; changes nothing."""
+    return _everywhere(root, "status")
+
+
+def deploy(environment: EnvironmentFolder, action: str, *more: str) -> dict[str, Any]:
+    """Call the vendor's deploy script and return what it prints.
+
+    Raises:
+        PrepareError: It exits with another status than 0.
+    """
+    command = [sys.executable, "-m", "demo.deploy", action, "--root", str(environment.root)]
+    command += ["--customer", environment.customer, "--environment", environment.name, *more]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=_house()
+    )
+    if ended.returncode:
+        reason = ended.stderr.strip() or f"the deploy script ended with {ended.returncode}"
+        raise PrepareError(customer=environment.customer, environment=environment.name, reason=reason)
+    facts: dict[str, Any] = json.loads(ended.stdout)
+    return facts
+
+
+def _prepare_one(root: Path, customer: Customer, name: str, artefact: Path) -> dict[str, Any]:
+    environment = EnvironmentFolder(root, customer.key, name)
+    if environment.linked("current"):
+        return deploy(environment, "start")
+    settings = environment.read_json("settings.json")
+    environment.write_json(
+        "settings.json", {"title": customer.name, "language": customer.language} | settings
+    )
+    facts = deploy(environment, "install", "--artefact", str(artefact.resolve()))
+    _send_orders(environment, str(facts["url"]), orders_for(customer.key, customer.language))
+    return facts
+
+
+def _send_orders(environment: EnvironmentFolder, url: str, orders: list[dict[str, Any]]) -> None:
+    """Send the orders as the customer's ERP does."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=SEED_SECONDS)
+    try:
+        connection.request("POST", "/api/orders", json.dumps({"orders": orders}).encode())
+        answer = connection.getresponse()
+        body = answer.read().decode()
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise PrepareError(customer=environment.customer, environment=environment.name, reason=body)
+
+
+def _everywhere(root: Path, action: str) -> list[dict[str, Any]]:
+    found = sorted((root / "environments").glob("*/*/current"))
+    environments = [EnvironmentFolder(root, *link.parts[-3:-1]) for link in found]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda environment: deploy(environment, action), environments))
+
+
+def _house() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one action for all environments, one JSON line each."""
+    parser = argparse.ArgumentParser(prog="demo.environments", description=__doc__)
+    parser.add_argument("action", choices=["prepare", "start", "stop", "status"])
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--customer", action="append", choices=[customer.key for customer in CUSTOMERS])
+    chosen = parser.parse_args(arguments)
+    root = chosen.root.resolve()
+    try:
+        if chosen.action == "prepare":
+            wanted = [c for c in CUSTOMERS if chosen.customer is None or c.key in chosen.customer]
+            lines = prepare(root, wanted)
+        else:
+            lines = _everywhere(root, chosen.action)
+    except NakomingError as error:
+        sys.stderr.write(f"{error.code}: {error}\n")
+        return error.exit_status
+    for line in lines:
+        sys.stdout.write(json.dumps(line) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The Smart Production Suite: production orders beside a customer's ERP system."""

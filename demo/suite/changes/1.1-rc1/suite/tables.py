@@ -1,0 +1,72 @@
+"""The tables as this revision of the code sees them; `migrations` brings a database there."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+production_orders = Table(
+    "production_orders",
+    metadata,
+    Column("number", String(20), primary_key=True),
+    Column("customer", String(120), nullable=False),
+    Column("article", String(60), nullable=False),
+    Column("description", String(400), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("urgency", String(8), nullable=False, server_default="normal"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("order_number", ForeignKey("production_orders.number"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("planned_minutes", Integer, nullable=False),
+    UniqueConstraint("order_number", "sequence"),
+)
+
+registered_hours = Table(
+    "registered_hours",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("operation_id", ForeignKey("operations.id"), nullable=False, index=True),
+    Column("employee", String(120), nullable=False),
+    Column("worked_on", Date, nullable=False),
+    Column("minutes", Integer, nullable=False),
+)
+
+used_materials = Table(
+    "used_materials",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("order_number", ForeignKey("production_orders.number"), nullable=False, index=True),
+    Column("article", String(60), nullable=False),
+    Column("quantity", Numeric(12, 3), nullable=False),
+    Column("unit", String(10), nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("order_number", ForeignKey("production_orders.number"), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("content_type", String(100), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
