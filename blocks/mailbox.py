@@ -1,7 +1,7 @@
-"""Reading a mailbox: each message until it is marked as dealt with, and none lost when the reader dies between.
+"""Reading a mailbox: each message until it is marked as done; none is lost when the reader dies between.
 
-`fetch` changes nothing; only `done` does. A message fetched and not done is fetched again, so the reader's work
-on it must bear repeating.
+`fetch` changes nothing; only `done` does. A message fetched and not done is fetched again, so the reader's
+work on it must bear repeating.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a mail that came back says: delivered, on its way, late, or bounced (RFC 3464, and Exim's older shape).
+"""What a mail that came back says: delivered, on its way, late or bounced (RFC 3464, and Exim's older shape).
 
-Pure: bytes in, a notice or nothing out. Whatever the bytes are, nothing is raised. A notice is believed by the
-caller only when it names a mail that was sent; that is the caller's to look up.
+Pure: bytes in, a notice or nothing out. Whatever the bytes are, nothing is raised. Its caller believes
+a notice only when it names a mail that was sent.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _message_id_in(text: str) -> str | None:
 
 def _text(message: Message, name: str) -> str | None:
     value = message.get(name)
-    return " ".join(str(value).split()) or None if value is not None else None
+    return None if value is None else " ".join(str(value).split()) or None
 
 
 def _typed(group: Message, name: str) -> str | None:
@@ -203,5 +203,7 @@ def _address(group: Message, name: str) -> str | None:
     value = _typed(group, name)
     if value is None:
         return None
-    plain = re.sub(r"\+([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), value)  # xtext, RFC 3461
+    # Some servers leave RFC 3461's xtext in place. Only these two must be written so in an address; decoding
+    # every +HH would turn jan+42 into janB.
+    plain = value.replace("+2B", "+").replace("+3D", "=")
     return plain.strip("<>") or None
