@@ -21,6 +21,7 @@ from demo.environment_folder import EnvironmentFolder
 from demo.errors import PrepareError
 from demo.orders import orders_for
 from demo.revisions import BASE_REVISION, read_revision
+from demo.suite_service import HOST
 from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENTS = ("acceptance", "production")
 AT_ONCE = 3
-SEED_SECONDS = 30.0
+TALK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -101,27 +102,33 @@ def deploy(environment: EnvironmentFolder, action: str, *more: str) -> dict[str,
 def _prepare_one(root: Path, customer: Customer, name: str, artefact: Path) -> dict[str, Any]:
     environment = EnvironmentFolder(root, customer.key, name)
     if environment.linked("current"):
-        return deploy(environment, "start")
-    settings = environment.read_json("settings.json")
-    environment.write_json(
-        "settings.json", {"title": customer.name, "language": customer.language} | settings
-    )
-    facts = deploy(environment, "install", "--artefact", str(artefact.resolve()))
-    _send_orders(environment, str(facts["url"]), orders_for(customer.key, customer.language))
+        facts = deploy(environment, "start")
+    else:
+        given = environment.read_json("settings.json")
+        defaults = {"title": customer.name, "language": customer.language}
+        environment.write_json("settings.json", defaults | given)
+        facts = deploy(environment, "install", "--artefact", str(artefact.resolve()))
+    # Also after a start: a preparation killed between installing and filling is made whole here.
+    if not _talk(environment, "GET")["orders"]:
+        orders = orders_for(customer.key, customer.language)
+        _talk(environment, "POST", json.dumps({"orders": orders}).encode())
     return facts
 
 
-def _send_orders(environment: EnvironmentFolder, url: str, orders: list[dict[str, Any]]) -> None:
-    """Send the orders as the customer's ERP does."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=SEED_SECONDS)
+def _talk(environment: EnvironmentFolder, method: str, body: bytes | None = None) -> dict[str, Any]:
+    """Speak to the Suite about orders as the customer's ERP does."""
+    port = environment.read_json("service.json")["port"]
+    connection = http.client.HTTPConnection(HOST, port, timeout=TALK_SECONDS)
     try:
-        connection.request("POST", "/api/orders", json.dumps({"orders": orders}).encode())
+        connection.request(method, "/api/orders", body)
         answer = connection.getresponse()
-        body = answer.read().decode()
+        said = answer.read().decode()
     finally:
         connection.close()
     if answer.status != http.client.OK:
-        raise PrepareError(customer=environment.customer, environment=environment.name, reason=body)
+        raise PrepareError(customer=environment.customer, environment=environment.name, reason=said)
+    content: dict[str, Any] = json.loads(said)
+    return content
 
 
 def _everywhere(root: Path, action: str) -> list[dict[str, Any]]:
