@@ -24,7 +24,9 @@ def test_modules_are_of_a_readable_size() -> None:
 
 def test_an_oversized_module_is_found(tmp_path: Path) -> None:
     long = written(tmp_path, "flows/release.py", "x = 1\n" * (checks.MODULE_LINES + 1))
+    long += written(tmp_path, "tests/flows/test_release.py", "x = 1\n" * (checks.TEST_LINES + 1))
     just = written(tmp_path, "flows/exit.py", "x = 1\n" * checks.MODULE_LINES)
+    just += written(tmp_path, "tests/flows/test_exit.py", "x = 1\n" * checks.TEST_LINES)
     assert [complaint.split(":")[0] for complaint in checks.oversized(tmp_path, long + just)] == long
 
 
@@ -41,7 +43,7 @@ def test_the_repository_names_no_package_server_and_no_machine() -> None:
     [
         ("uv.lock", ""),
         ("demo/package-lock.json", "{}"),
-        ("requirements/runtime.txt", "--extra-index" + "-url https://packages.example/simple\n"),
+        ("requirements/runtime.txt", "--extra" + "-index-url https://packages.example/simple\n"),
         ("requirements/runtime.txt", "--find" + "-links wheels\n"),
         ("docs/how-to.md", "see https://pypi" + ".org/project/prefect\n"),
         ("docs/how-to.md", "https://files.python" + "hosted.org/packages/x.whl\n"),

@@ -29,7 +29,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_style() -> None:
-    complaint = checks.tool(ROOT, "ruff", "check", ".")
+    complaint = checks.tool(ROOT, "ruff", "check", "--output-format=concise", ".")
     assert not complaint, complaint
 
 
@@ -67,7 +67,7 @@ def test_layers_name_every_module_of_the_core() -> None:
 def test_a_breach_of_style_is_found(copy: Path, source: str, rule: str) -> None:
     module = copy / "flows" / "damaged.py"
     module.write_text(source, encoding="utf-8")
-    complaint = checks.tool(copy, "ruff", "check", ".")
+    complaint = checks.tool(copy, "ruff", "check", "--output-format=concise", ".")
     module.unlink()
     assert rule in complaint
     assert not checks.tool(copy, "ruff", "check", "flows")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -125,6 +126,13 @@ def test_an_old_python_is_refused_by_its_version(tmp_path: Path) -> None:
     old = python_with(tmp_path, "python3", 'sys.version_info = (3, 10, 13, "final", 0)')
     with pytest.raises(problems.UnfitPythonError, match=r"is Python 3\.10\.13; Nakoming needs Python 3\.11"):
         pythons.find(old)
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.name)
+def test_an_old_python_can_read_the_scripts(script: Path) -> None:
+    source = script.read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 8))
+    assert "from __future__ import annotations" in source or "import" not in source
 
 
 def test_what_is_no_python_is_refused() -> None:
