@@ -11,7 +11,14 @@ from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 if TYPE_CHECKING:
@@ -19,6 +26,8 @@ if TYPE_CHECKING:
 
 REFUSED: Final = "nakoming_refused"
 CENTS: Final = -2
+YEARS: Final = range(2000, 2101)
+WALL_TIME: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
 
 
 class Frozen(BaseModel):
@@ -87,6 +96,14 @@ class Text:
         return core_schema.no_info_before_validator_function(self.check, inner)
 
 
+def _year(value: object) -> object:
+    # JSON, in which an agreement may be kept, has text only as a key.
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{4}", value) else value
+    if isinstance(number, int) and number in YEARS:
+        return number
+    raise refusal(f"{shown(value)} is not a year", f"{YEARS[0]} to {YEARS[-1]}")
+
+
 def _iso_date(value: object) -> object:
     if isinstance(value, date):
         return value
@@ -103,7 +120,7 @@ def _iso_date(value: object) -> object:
 def _wall_time(value: object) -> object:
     if isinstance(value, time):
         return value
-    if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+    if isinstance(value, str) and re.fullmatch(WALL_TIME, value):
         return time.fromisoformat(value)
     raise refusal(f"{shown(value)} is not a time of day", "00:00 to 23:59, with two digits on both sides")
 
@@ -176,7 +193,13 @@ Url = Annotated[
     ),
 ]
 Day = Annotated[date, BeforeValidator(_iso_date)]
-WallTime = Annotated[time, BeforeValidator(_wall_time)]
+WallTime = Annotated[
+    time,
+    BeforeValidator(_wall_time),
+    PlainSerializer(lambda wall: f"{wall:%H:%M}", return_type=str, when_used="json"),
+    # JSON Schema's own format "time" asks for seconds and a zone.
+    WithJsonSchema({"type": "string", "pattern": WALL_TIME}),
+]
 Percent = Annotated[Decimal, BeforeValidator(_decimal("0", "100", "is not a percentage"))]
 Euro = Annotated[Decimal, BeforeValidator(_decimal("0", "10000000", "is not an amount in euro"))]
 WorkingDays = Annotated[int, WholeNumber("working days", 0, 260)]
@@ -185,4 +208,4 @@ Months = Annotated[int, WholeNumber("months", 0, 120)]
 Minutes = Annotated[int, WholeNumber("minutes", 0, 525_600)]
 Hours = Annotated[int, WholeNumber("hours", 0, 8_760)]
 Times = Annotated[int, WholeNumber("times a year", 0, 366)]
-Year = Annotated[int, WholeNumber("a year", 2000, 2100)]
+Year = Annotated[int, BeforeValidator(_year)]

@@ -244,6 +244,12 @@ DAMAGES = [
         id="contract after the calendars",
     ),
     pytest.param(
+        "  2028: {",
+        "  20028: {",
+        "9, calendars.20028: 20028 is not a year; allowed: 2000 to 2100.",
+        id="a year too far",
+    ),
+    pytest.param(
         "extra: [2026-12-24]",
         "extra: [2027-12-24]",
         "7, calendars.2026.extra.0: 2027-12-24 does not lie in 2026; allowed: dates of 2026.",
