@@ -11,7 +11,8 @@ STARTER := $(firstword $(foreach name,$(PYTHON) python3 python3.13 python3.12 py
 SET_UP = @$(if $(STARTER),$(STARTER) -m scripts.setup_env --python "$(PYTHON)",echo "Nakoming needs Python 3.11, 3.12, 3.13 or 3.14 and there is none: install it (on Debian: apt-get install python3 python3-venv)" >&2; exit 1;)
 # Two files at a time; a file's tests stay together so that its servers are started once.
 PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# More than four would start more servers than they save time.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 help:
 	@echo "make demo       a real request for change, from the question to production (WAIT=0 ends by itself)"

@@ -40,7 +40,7 @@ def kinds() -> list[type[NakomingError | SetUpError]]:
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not module.name.endswith("__main__") and ".migrations." not in module.name:
                 importlib.import_module(module.name)
-    found = [*_below(NakomingError), *_below(SetUpError)]
+    found: list[type[NakomingError | SetUpError]] = [*_below(NakomingError), *_below(SetUpError)]
     return [kind for kind in found if "code" in vars(kind) and kind.__module__.partition(".")[0] in HOUSE]
 
 

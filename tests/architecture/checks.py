@@ -48,7 +48,7 @@ def tool(folder: Path, *command: str) -> str:
 def tracked(folder: Path) -> list[str]:
     """Return the paths that git would put into a clone."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z"],  # noqa: S607 - git is wherever this machine keeps it
+        ["git", "-c", "safe.directory=*", "ls-files", "-z"],  # noqa: S607 - git is wherever this machine keeps it
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from packaging.markers import Marker, default_environment
@@ -13,6 +14,9 @@ from packaging.version import Version
 from scripts import pythons
 from scripts.setup_env import PURPOSES
 from tests.architecture import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("build", "runtime", "test")
@@ -26,7 +30,11 @@ def text(name: str) -> str:
 
 def installed(name: str, python: str) -> dict[str, list[str]]:
     """Return the versions a compiled file gives that Python on Linux; exactly one each is right."""
-    where = dict(default_environment()) | {"python_version": python, "python_full_version": f"{python}.4"}
+    where: dict[str, str | AbstractSet[str]] = {
+        **default_environment(),
+        "python_version": python,
+        "python_full_version": f"{python}.4",
+    }
     return {
         package: [version for version, marker in entries if not marker or Marker(marker).evaluate(where)]
         for package, entries in checks.pins(text(f"{name}.txt")).items()
