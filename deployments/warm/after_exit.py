@@ -1,7 +1,7 @@
 """What runs in the worker after each child's exit.
 
-A decision may land between a flow's look at its records and the moment it is Suspended; its Resume then fails,
-for the run is not yet paused. The product's hook looks again when the child is gone.
+A decision may land between a flow's look at its records and the moment it is Suspended; its Resume then
+fails, for the run is not yet paused. The product's hook looks again when the child is gone.
 """
 
 from __future__ import annotations

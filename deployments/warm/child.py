@@ -1,4 +1,4 @@
-"""What a forked child does: become the process of one flow run, run it as `python -m prefect.engine` would, end."""
+"""What a forked child does: become the process of one run, run it as `prefect.engine` would, end."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ def _run_flow(job: dict[str, Any]) -> None:
             logger.exception("Unexpected exception encountered when trying to load flow")
             raise
         with RunMetrics(flow_run, flow):
-            _drive_run_flow_result(flow, run_flow(flow, flow_run=flow_run, error_logger=logger))
+            # As prefect.engine does: its adapter stands in for a Logger.
+            result = run_flow(flow, flow_run=flow_run, error_logger=logger)  # type: ignore[arg-type]
+            _drive_run_flow_result(flow, result)
 
 
 def _flow(job: dict[str, Any], flow_run: FlowRun) -> Flow[..., Any]:

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    import anyio.abc
+    from anyio.abc import TaskStatus
     from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import Flow as APIFlow
     from prefect.client.schemas.objects import FlowRun, State
+    from prefect.client.schemas.responses import DeploymentResponse
 
     from deployments.warm.job import Place
     from deployments.warm.stable import ForkedProcess, Stable
@@ -53,7 +55,7 @@ class PromptProcessManager(ProcessManager):
             if not force:
                 handle.graceful_kill()
                 with anyio.move_on_after(grace_seconds):
-                    while handle.is_alive():
+                    while handle.is_alive():  # noqa: ASYNC110 - the end of a whole group raises no event
                         await anyio.sleep(_GROUP_POLL_SECONDS)
                     return
             handle.hard_kill()
@@ -68,10 +70,12 @@ class BriefEmitter(EventEmitter):
     async def __aexit__(self, *exc_info: object) -> None:
         return None
 
-    async def emit_flow_run_cancelled(self, **about: Any) -> None:
+    async def emit_flow_run_cancelled(
+        self, flow_run: FlowRun, flow: APIFlow | None, deployment: DeploymentResponse | None
+    ) -> None:
         """Connect, emit `prefect.runner.cancelled-flow-run`, disconnect."""
         async with EventEmitter(runner_name=self._runner_name, client=self._client) as emitter:
-            await emitter.emit_flow_run_cancelled(**about)
+            await emitter.emit_flow_run_cancelled(flow_run, flow, deployment)
 
 
 @dataclass
@@ -81,6 +85,21 @@ class Attempt:
     hooks: ForkedHooks
     process: ForkedProcess | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class End:
+    """How an attempt ended.
+
+    Attributes:
+        pid: Of its process.
+        status: 0 when the engine itself reported the end, whatever the process then did; else the exit code.
+        exit_code: Of the process; negative is the signal that ended it.
+    """
+
+    pid: int
+    status: int
+    exit_code: int
 
 
 class Execution:
@@ -136,7 +155,7 @@ class Execution:
 
     async def run(
         self, flow_run: FlowRun, place: Place, request: dict[str, Any], started: Callable[[int], None]
-    ) -> tuple[int, int, int]:
+    ) -> End:
         """Run one attempt to its end, reporting a crash as Prefect's process worker does.
 
         Args:
@@ -146,8 +165,7 @@ class Execution:
             started: Called with the pid.
 
         Returns:
-            Pid; the status the run's infrastructure ended with, 0 when the engine itself reported the end; and
-            the exit code of the process (negative: the signal that ended it).
+            How it ended.
 
         Raises:
             ForkserverLostError: No process came about.
@@ -162,7 +180,7 @@ class Execution:
         finally:
             del self._attempts[flow_run.id]
             attempt.over.set()
-        return attempt.process.pid or 0, status, attempt.process.returncode or 0
+        return End(attempt.process.pid or 0, status, attempt.process.returncode or 0)
 
     async def _outlive(self, flow_run_id: UUID) -> None:
         """Wait for the former process of a run: it has reported Suspended, and is about to end.
@@ -235,7 +253,7 @@ class HandOver:
     async def start(
         self,
         flow_run: FlowRun,
-        task_status: anyio.abc.TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED,
+        task_status: TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
         """Hand over the handle, then wait for the end."""
         del flow_run

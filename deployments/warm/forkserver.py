@@ -1,8 +1,8 @@
 """The forkserver: a Python that has imported everything, holds nothing, and forks.
 
-Run as `python -m deployments.warm.forkserver REQUESTS_FD REPLIES_FD` by the worker. It reads one JSON object a
-line from the first pipe: `preload` (once, first), `fork`, `retire`; it writes `ready`, `forked`, `refused` and
-`exited`. End of the first pipe means that the worker is gone: all children are killed with their groups.
+Run as `python -m deployments.warm.forkserver REQUESTS_FD REPLIES_FD` by the worker. It reads one JSON object
+a line from the first pipe: `preload` (once, first), `fork`, `retire`; it writes `ready`, `forked`, `refused`
+and `exited`. End of the first pipe means that the worker is gone: all children are killed with their groups.
 
 It keeps one thread and no socket, for a lock held by another thread at the moment of the fork stays locked in
 the child for ever.

@@ -1,8 +1,8 @@
-"""Three parts of Prefect's engine, made to fit a short run.
+"""Parts of Prefect's engine, made to fit a short run.
 
-Each does what the original does, at another moment: nothing is left out. They replace names of
-`prefect.flow_engine` and `prefect.client.orchestration` in the forkserver, hence in its children only. Prefect
-is pinned; `tests/deployments/warm` fails when one of the names is gone.
+Each does what the original does, at another moment or once instead of twice: nothing is left out. They replace
+names of Prefect's modules in the forkserver, hence in its children only.
+Prefect is pinned; `tests/deployments/warm` fails when one of the names is gone.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ import contextvars
 import functools
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import certifi
 import prefect.client.orchestration
 import prefect.flow_engine
+import prefect.results
 from prefect._flow_run_suspension import mark_flow_run_suspension_requested
 from prefect._internal.observers import FlowRunSuspendingObserver
 from prefect.flow_engine import MINIMUM_HEARTBEAT_INTERVAL
 from prefect.settings import PREFECT_API_SSL_CERT_FILE
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -40,11 +42,34 @@ _STOP_POLL_SECONDS = 0.2
 
 def apply() -> None:
     """Put the lean parts in place of the originals."""
-    prefect.flow_engine.observe_flow_run_suspension = observe_flow_run_suspension
+    prefect.flow_engine.observe_flow_run_suspension = observe_flow_run_suspension  # type: ignore[attr-defined]
     prefect.flow_engine._send_heartbeats = send_heartbeats  # noqa: SLF001 - the name the engine looks up
-    prefect.client.orchestration.ssl = SharedTls()  # type: ignore[assignment]  # stands in for the module
+    prefect.client.orchestration.ssl = SharedTls()  # type: ignore[attr-defined, assignment]  # stands in for the module
     # Reading the certificates costs 20-30 ms; in the forkserver it is paid once for all its children.
     SharedTls.create_default_context(cafile=PREFECT_API_SSL_CERT_FILE.value() or certifi.where())
+    # The engine asks the server for its default result storage at the start of a run and at each suspension.
+    results = prefect.results
+    results._read_server_default_result_storage_block_id = functools.cache(  # noqa: SLF001
+        results._read_server_default_result_storage_block_id  # noqa: SLF001
+    )
+    complete_models()
+
+
+def complete_models() -> None:
+    """Finish the pydantic models whose building Prefect puts off until their first use.
+
+    Four of them are first used by every run, at 3-5 ms each.
+    """
+    for model in _descendants(BaseModel):
+        if model.__module__.startswith("prefect.") and not model.__pydantic_complete__:
+            # One that cannot be finished stays as it was.
+            with suppress(Exception):
+                model.model_rebuild()
+
+
+def _descendants(model: type[BaseModel]) -> set[type[BaseModel]]:
+    found = set(model.__subclasses__())
+    return found.union(*(_descendants(child) for child in found))
 
 
 class SharedTls:
@@ -77,7 +102,7 @@ def send_heartbeats(engine: BaseFlowRunEngine[Any, Any], join_on_exit: bool = Tr
         while not stopped.wait(wait) and not _is_final(engine):
             try:
                 engine._emit_flow_run_heartbeat()  # noqa: SLF001 - Prefect's own loop calls the same
-            except Exception:  # noqa: BLE001 - as in the original: a lost heartbeat never harms the run
+            except Exception:  # as in the original: a lost heartbeat never harms the run
                 engine.logger.debug("Failed to emit heartbeat", exc_info=True)
             wait = interval
 
@@ -99,8 +124,8 @@ def observe_flow_run_suspension(
     """Watch for a Suspend from outside, once the run is old enough for it to matter."""
     stopped = threading.Event()
 
-    def mark(suspended_id: UUID, state: State) -> None:
-        if not mark_flow_run_suspension_requested(suspended_id, state):
+    def mark(flow_run_id: UUID, state: State) -> None:
+        if not mark_flow_run_suspension_requested(flow_run_id, state):
             suspension_request.mark_requested(state)
 
     async def watch() -> None:
@@ -108,7 +133,7 @@ def observe_flow_run_suspension(
             on_suspended=mark, polling_interval=polling_interval
         ) as observer:
             await observer.watch_flow_run_id(flow_run_id)
-            while not stopped.is_set():
+            while not stopped.is_set():  # noqa: ASYNC110 - set by another thread, seldom waited for
                 await asyncio.sleep(_STOP_POLL_SECONDS)
 
     def run() -> None:

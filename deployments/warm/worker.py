@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import anyio
 import httpx
+from anyio import TASK_STATUS_IGNORED
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -25,7 +27,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Pending
 from prefect.workers.base import BaseWorker
 
-from deployments.warm import after_exit
+from deployments.warm.after_exit import AFTER_EXIT_VARIABLE, AfterExit, call, named
 from deployments.warm.errors import CodePlaceError, CommandNotAllowedError
 from deployments.warm.execution import Execution
 from deployments.warm.job import Place, WarmJobConfiguration, WarmVariables, WarmWorkerResult, place_of
@@ -33,9 +35,10 @@ from deployments.warm.stable import Stable
 from deployments.warm.wake import WakeListener
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
-    import anyio.abc
+    from anyio.abc import TaskGroup, TaskStatus
     from prefect.client.schemas.objects import Flow as APIFlow
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
@@ -46,8 +49,8 @@ _REFRESH_SECONDS = 2.0
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResult]):
     """Runs flows in children forked from a Python that has imported Prefect and the flows already.
 
-    Everything else is as with Prefect's process worker: pools, queues, limits, heartbeats, cancellation, crash
-    reports, hooks.
+    Everything else is as with Prefect's process worker: pools, queues, limits, heartbeats, cancellation,
+    crash reports, hooks.
     """
 
     type: ClassVar[str] = "warm"  # type: ignore[misc]  # Prefect declares it on the instance and reads the class
@@ -55,9 +58,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
     job_configuration_variables = WarmVariables
 
     _display_name = "Warm"
-    _description = "Fork flow runs from a preloaded Python as soon as they are due. For flows that wait often and shortly."
+    _description = (
+        "Fork flow runs from a preloaded Python the moment they are due. For flows that wait for people."
+    )
 
-    after_exit: ClassVar[after_exit.AfterExit | None] = None
+    after_exit: ClassVar[AfterExit | None] = None
     """Called in a thread after each child's exit; `NAKOMING_WARM_AFTER_EXIT` names another."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -72,10 +77,17 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         self._stable: Stable | None = None
         self._hook = self._named_hook()
 
-    def _named_hook(self) -> after_exit.AfterExit | None:
-        name = os.environ.get(after_exit.AFTER_EXIT_VARIABLE)
-        # Looked up on the class, or a plain function would become a method.
-        return after_exit.named(name) if name else vars(type(self)).get("after_exit", WarmWorker.after_exit)
+    @classmethod
+    def _named_hook(cls) -> AfterExit | None:
+        # From the class: through the instance, a plain function would become a method.
+        name = os.environ.get(AFTER_EXIT_VARIABLE)
+        return named(name) if name else cls.after_exit
+
+    @property
+    def _tasks(self) -> TaskGroup:
+        if self._runs_task_group is None:
+            raise RuntimeError("The worker has not been started.")
+        return self._runs_task_group
 
     @property
     def execution(self) -> Execution:
@@ -92,6 +104,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
 
     async def setup(self) -> None:
         """Connect, then start listening and preloading in the background."""
+        # The worker has compared the versions itself: its children need not ask again, each for 8 ms.
+        os.environ.setdefault("PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED", "false")
         environment = {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)}
         self._stable = Stable(self._logger, environment)
         await super().setup()
@@ -122,7 +136,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         """
         if self._listener is None:
             self._listener = WakeListener(
-                self.work_pool.id, self._due.set, self._take_cancellation, self._logger
+                self.work_pool.id, self._take_due, self._take_cancellation, self._logger
             )
             self._services.append(asyncio.create_task(self._listener.run(), name="warm-listener"))
 
@@ -197,39 +211,44 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
             ):
                 self._take_cancellation(flow_run.id)
 
+    def _take_due(self) -> None:
+        self._due.set()
+
     def _take_cancellation(self, flow_run_id: UUID) -> None:
         if flow_run_id in self._submitting_flow_run_ids:
             self._to_cancel.add(flow_run_id)
-        elif flow_run_id in self.execution.running() and self._runs_task_group is not None:
-            self._runs_task_group.start_soon(self.execution.cancel, flow_run_id)
+        elif flow_run_id in self.execution.running():
+            self._tasks.start_soon(self.execution.cancel, flow_run_id)
 
     # Running
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """Claim a run and fork it; the bookkeeping that can wait comes after its start."""
+        # What the run needs is read while the server thinks about the claim.
+        preparing = asyncio.create_task(self._prepare(flow_run))
         try:
             if await self._propose_pending_state(flow_run):
                 flow_run.state = Pending()
-                if self._runs_task_group is not None:
-                    await self._runs_task_group.start(self._attempt, flow_run)
+                await self._tasks.start(self._attempt, flow_run, preparing)
             else:
                 self._release_limit_slot(flow_run.id)
         finally:
+            preparing.cancel()
             self._submitting_flow_run_ids.discard(flow_run.id)
         if flow_run.id in self._to_cancel:
             self._to_cancel.discard(flow_run.id)
             await self.execution.cancel(flow_run.id)
 
-    async def _attempt(self, flow_run: FlowRun, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    async def _attempt(
+        self, flow_run: FlowRun, preparing: asyncio.Task[Prepared], *, task_status: TaskStatus[None]
+    ) -> None:
         """Run a claimed run; whatever keeps it from starting makes it Crashed, with the reason."""
         started = anyio.Event()
-
-        def is_started() -> None:
-            started.set()
-            task_status.started()
-
         try:
-            await self._run_claimed(flow_run, is_started)
+            await self._run_claimed(flow_run, await preparing, started, task_status)
+        except ObjectNotFound:
+            gone = f"Deployment {flow_run.deployment_id} no longer exists, cancelled run."
+            await self._mark_flow_run_as_cancelled(flow_run, {"message": gone})
         except Exception as error:
             logger = self.get_flow_run_logger(flow_run)
             if started.is_set():
@@ -244,32 +263,34 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
             if not started.is_set():
                 task_status.started()
 
-    async def _run_claimed(self, flow_run: FlowRun, is_started: Any) -> None:
-        deployment = await self._deployment(flow_run)
-        if deployment is None:
-            return
-        configuration = await self._configure(flow_run, deployment)
-        place = self._place(deployment, configuration)
+    async def _run_claimed(
+        self, flow_run: FlowRun, prepared: Prepared, started: anyio.Event, task_status: TaskStatus[None]
+    ) -> None:
+        def is_started(pid: int) -> None:
+            started.set()
+            task_status.started()
+            self._tasks.start_soon(self._note_start, flow_run, prepared.configuration, pid)
 
-        def started(pid: int) -> None:
-            is_started()
-            if self._runs_task_group is not None:
-                self._runs_task_group.start_soon(self._note_start, flow_run, configuration, pid)
+        result = await self._run_at(flow_run, prepared, is_started)
+        self._emit_flow_run_executed_event(result, prepared.configuration)
 
-        result = await self._run_at(flow_run, place, configuration, started)
-        self._emit_flow_run_executed_event(result, configuration)
+    async def _prepare(self, flow_run: FlowRun) -> Prepared:
+        """Read what a run needs; changes nothing, so it may be done for nothing.
 
-    async def _deployment(self, flow_run: FlowRun) -> DeploymentResponse | None:
+        Raises:
+            CodePlaceError: Its code is not here.
+            CommandNotAllowedError: It brings a command.
+            ObjectNotFound: Its deployment was deleted.
+        """
         if flow_run.deployment_id is None:
             raise CodePlaceError(deployment="(none)", reason="the run has no deployment")
-        try:
-            return await self.client.read_deployment(flow_run.deployment_id)
-        except ObjectNotFound:
-            await self._mark_flow_run_as_cancelled(
-                flow_run,
-                {"message": f"Deployment {flow_run.deployment_id} no longer exists, cancelled run."},
+        deployment = await self.client.read_deployment(flow_run.deployment_id)
+        configuration = await self._configure(flow_run, deployment)
+        if configuration.own_command is not None:
+            raise CommandNotAllowedError(
+                pool=self._work_pool_name, deployment=deployment.name, command=configuration.own_command
             )
-            return None
+        return Prepared(configuration, place_of(deployment))
 
     async def _configure(self, flow_run: FlowRun, deployment: DeploymentResponse) -> WarmJobConfiguration:
         """Resolve the job variables, as the base class does but without reading the flow each time."""
@@ -288,21 +309,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         )
         return configuration
 
-    def _place(self, deployment: DeploymentResponse, configuration: WarmJobConfiguration) -> Place:
-        if configuration.own_command is not None:
-            raise CommandNotAllowedError(
-                pool=self._work_pool_name, deployment=deployment.name, command=configuration.own_command
-            )
-        return place_of(deployment)
-
     async def _run_at(
-        self, flow_run: FlowRun, place: Place, configuration: WarmJobConfiguration, started: Any
+        self, flow_run: FlowRun, prepared: Prepared, started: Callable[[int], None]
     ) -> WarmWorkerResult:
-        with (
-            TemporaryDirectory(prefix="warm-")
-            if place.directory is None
-            else nullcontext(place.directory) as code
-        ):
+        configuration, place = prepared.configuration, prepared.place
+        with _directory(place) as code:
             request = {
                 "kind": "flow",
                 "cwd": str(configuration.working_dir or code),
@@ -312,12 +323,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
                 # The worker reports crashes and cancellations, and runs their hooks, once the child is gone.
                 "env": {**configuration.env, "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false"},
             }
-            pid, status, code_of_exit = await self.execution.run(flow_run, place, request, started)
-        if self._hook is not None and self._runs_task_group is not None:
-            self._runs_task_group.start_soon(
-                after_exit.call, self._hook, flow_run.id, code_of_exit, self.get_flow_run_logger(flow_run)
-            )
-        return WarmWorkerResult(identifier=str(pid), status_code=status)
+            end = await self.execution.run(flow_run, place, request, started)
+        if self._hook is not None:
+            logger = self.get_flow_run_logger(flow_run)
+            self._tasks.start_soon(call, self._hook, flow_run.id, end.exit_code, logger)
+        return WarmWorkerResult(identifier=str(end.pid), status_code=end.status)
 
     async def _note_start(self, flow_run: FlowRun, configuration: WarmJobConfiguration, pid: int) -> None:
         """Tell the server where the run is: after the start, for the run does not wait for it."""
@@ -325,21 +335,18 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
             self._emit_flow_run_submitted_event(configuration)
             await self.client.update_flow_run(flow_run.id, infrastructure_pid=str(pid))
             await self._give_worker_labels_to_flow_run(flow_run.id)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the run goes on, whether the server knows its pid or not
             self.get_flow_run_logger(flow_run).exception("The process id of the run could not be stored.")
 
     async def run(
         self,
         flow_run: FlowRun,
         configuration: WarmJobConfiguration,
-        task_status: anyio.abc.TaskStatus[int] | None = None,
+        task_status: TaskStatus[int] | None = None,
     ) -> WarmWorkerResult:
-        """Run one run to its end in a forked child (Prefect's interface; the worker itself takes a shorter way)."""
-        deployment = await self._deployment(flow_run)
-        if deployment is None:
-            raise CodePlaceError(deployment=str(flow_run.deployment_id), reason="it no longer exists")
-        ready = (lambda _: None) if task_status is None else task_status.started
-        return await self._run_at(flow_run, self._place(deployment, configuration), configuration, ready)
+        """Run one run to its end in a forked child: Prefect's interface; the worker itself goes a shorter way."""
+        prepared = Prepared(configuration, (await self._prepare(flow_run)).place)
+        return await self._run_at(flow_run, prepared, (task_status or TASK_STATUS_IGNORED).started)
 
     async def kill_infrastructure(
         self, infrastructure_pid: str, configuration: WarmJobConfiguration, grace_seconds: int = 30
@@ -354,3 +361,16 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         if flow_run_id is None:
             raise InfrastructureNotFound(f"No child of worker {self.name!r} has pid {infrastructure_pid}.")
         await self.execution.kill(flow_run_id, grace_seconds)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is known of a run before its fork."""
+
+    configuration: WarmJobConfiguration
+    place: Place
+
+
+def _directory(place: Place) -> AbstractContextManager[str]:
+    """Return the directory of the code: where it is, or a new one for Prefect to fetch it into."""
+    return TemporaryDirectory(prefix="warm-") if place.directory is None else nullcontext(place.directory)
