@@ -144,7 +144,7 @@ def _block(template: Template, name: str, values: dict[str, object]) -> str:
 
 
 def _wrap(text: str) -> str:
-    """Lines of readable length; addresses and digests stay whole, so that they can be clicked and compared."""
+    """Lines of readable length; addresses and digests stay whole, to be clicked and compared."""
     lines: list[str] = []
     for line in text.strip().splitlines():
         lines += _wrap_line(line.rstrip())
