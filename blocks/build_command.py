@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from prefect.blocks.core import Block
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from blocks.command import find_program, run_command
-from blocks.command_result import CommandResult
 from blocks.command_template import (
     check_template,
     checked_identifier,
@@ -22,6 +21,9 @@ from blocks.command_template import (
 )
 from blocks.secrets import SecretReference, resolve
 from nakoming.errors import NakomingError
+
+if TYPE_CHECKING:
+    from blocks.command_result import CommandResult
 
 _JUNIT_LIMIT = 32 * 1024 * 1024
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from blocks.command import run_command
 from blocks.command_template import (
+    ArtefactChanged,
     check_template,
     checked_identifier,
     expect_sha256,
@@ -156,17 +157,18 @@ class DeployScript(Block):
             CommandTimedOut: it was ended.
             ReportInvalid: it did not say what it left behind.
         """
-        expect_sha256(artefact, sha256)
-        handed = str(artefact.absolute())
-        if self.ssh is not None:
-            handed = f"{self.remote_folder.rstrip('/')}/{sha256}{''.join(artefact.suffixes[-2:])}"
-            self.ssh.put(artefact, handed)
-        places = {"artefact": handed, "sha256": sha256}
-        return self._change("install", customer, environment, places)
+        return self._change("install", customer, environment, self._hand_over(artefact, sha256))
 
-    def rollback(self, customer: str, environment: str) -> DeployResult:
-        """Have the script put back what was there before (S-2.6.13); errors as of `install`."""
-        return self._change("rollback", customer, environment, {})
+    def rollback(
+        self, customer: str, environment: str, *, artefact: Path | None = None, sha256: str | None = None
+    ) -> DeployResult:
+        """Have the script put back what was there before (S-2.6.13); errors as of `install`.
+
+        With the artefact to get rid of and its SHA-256, a script that takes them can be told twice and goes
+        back once.
+        """
+        places = {} if artefact is None or sha256 is None else self._hand_over(artefact, sha256)
+        return self._change("rollback", customer, environment, places)
 
     def status(self, customer: str, environment: str) -> DeployStatus:
         """Ask the script what is installed; it changes nothing. Errors as of `install`."""
@@ -192,6 +194,16 @@ class DeployScript(Block):
         where = "this machine" if self.ssh is None else self.ssh.host
         found = () if self.ssh is None else self.ssh.check()
         return (*found, f"The deploy script {self.script} on {where} has SHA-256 {self.script_digest()}.")
+
+    def _hand_over(self, artefact: Path, sha256: str) -> dict[str, str]:
+        expect_sha256(artefact, sha256)
+        if self.ssh is None:
+            return {"artefact": str(artefact.absolute()), "sha256": sha256}
+        # Named by its digest, never by a text from elsewhere; what was sent is compared as well.
+        remote = f"{self.remote_folder.rstrip('/')}/{sha256}{artefact.suffix}"
+        if (sent := self.ssh.put(artefact, remote)) != sha256:
+            raise ArtefactChanged(path=str(artefact), got=sent, expected=sha256)
+        return {"artefact": remote, "sha256": sha256}
 
     def _change(
         self, action: Action, customer: str, environment: str, places: dict[str, str]
