@@ -44,6 +44,7 @@ class PrefectServer:
 @contextlib.contextmanager
 def prefect_server_in(folder: Path) -> Iterator[PrefectServer]:
     """Run a server while the block lasts; about 8 s to start."""
+    (folder / "tmp").mkdir()
     port = free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", folder, folder / "server.log")
     with running(
@@ -59,6 +60,8 @@ def _environment(home: Path) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     return inherited | {
         "PREFECT_HOME": str(home),
+        # Prefect keeps runner_storage in it, which a second user of the machine could not enter.
+        "TMPDIR": str(home / "tmp"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
