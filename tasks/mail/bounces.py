@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _STATUS: Final = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _MESSAGE_ID: Final = re.compile(r"^message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
 _EXIM_COPY: Final = "This is a copy of the message"
-# What a broken message makes the email package raise, found by fuzzing; a bounce reader must go on.
+# What a hostile message can make the email package raise (nesting without end, unknown codecs); a bounce
+# reader must go on to the next one.
 _BROKEN: Final = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 
 
