@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from nakoming.agreement.loading import parse_agreement, parse_vendor
 from nakoming.records import schema
@@ -34,7 +34,8 @@ def store(tx: Tx, customer: str, text: str, sha256: str) -> int:
         "body_sealed": tx.seal(customer, f"agreement/{customer}/{version}", text),
         "loaded_at": tx.now,
     }
-    tx.connection.execute(insert(_agreements).values(row))
+    if not tx.insert_once(_agreements, row):  # somebody else loaded it at the same moment
+        return store(tx, customer, text, sha256)
     tx.prove(Event.AGREEMENT_LOADED, customer, {"version": version, "sha256": sha256})
     return version
 

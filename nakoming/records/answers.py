@@ -98,9 +98,8 @@ def _repeated(tx: Tx, gate: Gate, before: Row[Any], given: Given) -> Receipt:
 
 def _refuse_closed(tx: Tx, gate: Gate, given: Given) -> None:
     """An approval may be objected to until its step consumes it; nothing else is taken after the end."""
-    late = gate.closes_at_deadline and gate.due_by is not None and tx.now > gate.due_by
     reopens = gate.state == GateState.FULFILLED and given.verb in gates.DEFEATING and not gate.consumed_at
-    if late or gate.consumed_at or not (gate.state == GateState.OPEN or reopens):
+    if gates.has_ended(tx, gate) or gate.consumed_at or not (gate.state == GateState.OPEN or reopens):
         raise GateClosed(closed_at=gate.consumed_at or gate.closed_at or gate.due_by or tx.now)
 
 
@@ -236,7 +235,7 @@ def retract(tx: Tx, gate_id: str, person: str) -> AnswerRecord:
     payload = {"gate": gate.name, "person": person, "verb": before.verb}
     about = f"answer:{before.id}"
     tx.prove(Event.GATE_RETRACTED, gate.customer, payload, case_id=gate.case_id, about=about)
-    gate = gates.apply(tx, gate, for_rule(tx, gate_id))
+    gate = gates.judge_again(tx, gate, for_rule(tx, gate_id))
     _tell_everyone(tx, gate, before.id, kind="retraction")
     return get(tx, before.id)
 

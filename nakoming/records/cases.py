@@ -2,92 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 
 from nakoming.records import schema
+from nakoming.records.case_model import HEARTBEAT, LEASE, LIVE, Case, Lease, Opened, State
 from nakoming.records.errors import CaseClosed, CaseHeld, LeaseLost, UnknownCase
 from nakoming.records.events import Event
 from nakoming.records.owners import is_dead
 from nakoming.records.store import new_id
+from nakoming.records.types import canonical
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Row
 
     from nakoming.records.store import Tx
 
-LEASE = timedelta(seconds=15)
-HEARTBEAT = timedelta(seconds=5)
-
+__all__ = [
+    "HEARTBEAT",
+    "LEASE",
+    "LIVE",
+    "Case",
+    "Lease",
+    "Opened",
+    "State",
+    "acquire",
+    "by_key",
+    "close",
+    "enter_stage",
+    "fence",
+    "find",
+    "get",
+    "heartbeat",
+    "listed",
+    "lock",
+    "open_case",
+    "release",
+    "wait",
+    "wake",
+]
 _cases = schema.cases
-
-
-class State(StrEnum):
-    """Where a case stands."""
-
-    OPEN = "open"  # wants to be worked on, or is
-    WAITING = "waiting"  # for people or an instant
-    STUCK = "stuck"  # failed too often; an operator looks
-    HELD = "held"  # an operator stopped it
-    CLOSED = "closed"
-
-
-LIVE = (State.OPEN, State.WAITING, State.STUCK, State.HELD)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A case as it lies in the records."""
-
-    id: str
-    kind: str
-    customer: str
-    subject: str
-    agreement_version: int
-    flow_revision: int
-    parameters: dict[str, Any]
-    state: State
-    outcome: str | None
-    stage: str | None
-    attempts: int
-    last_error: str | None
-    waits_for: Any
-    ask_everything: bool
-    opened_at: datetime
-    closed_at: datetime | None
-    lease_owner: str | None
-    lease_epoch: int
-    lease_until: datetime | None
-    wake_at: datetime | None
-
-    @property
-    def key(self) -> str:
-        """The business key as people write it."""
-        return f"{self.kind}/{self.customer}/{self.subject}"
-
-
-@dataclass(frozen=True)
-class Lease:
-    """The right to work on a case; every write names it, so that a holder of old is refused."""
-
-    case_id: str
-    customer: str
-    key: str
-    owner: str
-    epoch: int
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What opening gave: the case, whether it was there before, and how the parameters differ then."""
-
-    case: Case
-    joined: bool
-    differences: dict[str, tuple[Any, Any]]
 
 
 def open_case(
@@ -103,11 +61,7 @@ def open_case(
     """Open the case of this business key, or join it: the stored parameters win then."""
     found = find(tx, kind, customer, subject)
     if found is not None:
-        differences = _differences(found.parameters, parameters)
-        if differences:
-            payload = {"key": found.key, "differing": sorted(differences)}
-            tx.prove(Event.CASE_JOINED, customer, payload, case_id=found.id)
-        return Opened(found, joined=True, differences=differences)
+        return _join(tx, found, parameters)
     case_id = new_id()
     row = {
         "id": case_id,
@@ -121,7 +75,16 @@ def open_case(
         "opened_at": tx.now,
         "wake_at": tx.now,
     }
-    tx.connection.execute(insert(_cases).values(row))
+    if not tx.insert_once(_cases, row):  # somebody else opened it at the same moment
+        return open_case(
+            tx,
+            kind,
+            customer,
+            subject,
+            agreement_version=agreement_version,
+            flow_revision=flow_revision,
+            parameters=parameters,
+        )
     payload = {
         "kind": kind,
         "subject": subject,
@@ -130,6 +93,14 @@ def open_case(
     }
     tx.prove(Event.CASE_OPENED, customer, payload, case_id=case_id)
     return Opened(get(tx, case_id), joined=False, differences={})
+
+
+def _join(tx: Tx, found: Case, parameters: dict[str, Any]) -> Opened:
+    differences = _differences(found.parameters, json.loads(canonical(parameters)))
+    if differences:
+        payload = {"key": found.key, "differing": sorted(differences)}
+        tx.prove(Event.CASE_JOINED, found.customer, payload, case_id=found.id)
+    return Opened(found, joined=True, differences=differences)
 
 
 def _differences(stored: dict[str, Any], given: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -183,14 +154,28 @@ def _case(tx: Tx, row: Row[Any]) -> Case:
     return Case(**data, parameters=parameters)
 
 
+def lock(tx: Tx, case_id: str) -> None:
+    """Take the lock of a case's row. It comes before a gate's, always: then nobody waits in a ring.
+
+    On SQLite whoever writes holds the only lock already.
+    """
+    if tx.connection.dialect.name != "sqlite":
+        query = select(_cases.c.id).where(_cases.c.id == case_id)
+        tx.connection.execute(query.with_for_update(key_share=True))
+
+
 def acquire(tx: Tx, case_id: str, owner: str) -> Lease:
     """Take the lease of a case: when it is free, has run out, or its holder is certainly dead.
 
     Raises:
         CaseHeld: somebody else works on it.
         CaseClosed: it has ended.
+        UnknownCase: there is no such case.
     """
-    row = tx.connection.execute(select(_cases).where(_cases.c.id == case_id).with_for_update()).one()
+    lock(tx, case_id)
+    row = tx.connection.execute(select(_cases).where(_cases.c.id == case_id)).one_or_none()
+    if row is None:
+        raise UnknownCase(key=case_id)
     key = f"{row.kind}/{row.customer}/{row.subject}"
     if row.state == State.CLOSED:
         raise CaseClosed(key=key, outcome=row.outcome)
@@ -225,6 +210,8 @@ def fence(tx: Tx, lease: Lease, **values: Any) -> None:
     Raises:
         LeaseLost: another holder has taken over; nothing of this transaction may commit.
     """
+    if not tx.clock_was_read:  # the reading that extends the lease comes after the wait for the lock
+        lock(tx, lease.case_id)
     c = _cases.c
     statement = update(_cases).where(
         c.id == lease.case_id, c.lease_owner == lease.owner, c.lease_epoch == lease.epoch
@@ -232,6 +219,7 @@ def fence(tx: Tx, lease: Lease, **values: Any) -> None:
     values.setdefault("lease_until", tx.now + LEASE)
     if tx.connection.execute(statement.values(values)).rowcount != 1:
         raise LeaseLost(what=lease.key, epoch=lease.epoch)
+    tx.held.add(lease.case_id)
 
 
 def heartbeat(tx: Tx, lease: Lease) -> None:
@@ -253,7 +241,7 @@ def wait(tx: Tx, lease: Lease, waits_for: list[dict[str, Any]]) -> None:
     A case that already wants to wake (an answer landed between the look and this) keeps that wish.
     """
     fence(tx, lease)  # takes the row's lock first: an answer commits before this look or wakes us after it
-    wake_at = tx.now if _happened(tx, waits_for) else _earliest_wake_up(tx, lease.case_id)
+    wake_at = tx.now if _happened(tx, waits_for) else _earliest_wish(tx, lease.case_id)
     fence(tx, lease, state=State.WAITING, waits_for=waits_for, wake_at=wake_at, attempts=0, **_FREE)
 
 
@@ -265,25 +253,31 @@ def _happened(tx: Tx, waits_for: list[dict[str, Any]]) -> bool:
     return any(row.state != seen[row.id] for row in rows)
 
 
-def _earliest_wake_up(tx: Tx, case_id: str) -> datetime | None:
+def _earliest_wish(tx: Tx, case_id: str) -> datetime | None:
+    """The next instant that is planned, or a wish to wake that came while the case was worked on."""
     w = schema.wake_ups.c
-    query = select(func.min(w.at)).where(w.case_id == case_id, w.state == "pending", w.kind == "instant")
-    earliest: datetime | None = tx.connection.execute(query).scalar_one()
-    return earliest
+    planned = select(func.min(w.at)).where(w.case_id == case_id, w.state == "pending", w.kind == "instant")
+    wished = select(_cases.c.wake_at).where(_cases.c.id == case_id)
+    wishes = [tx.connection.execute(query).scalar_one() for query in (planned, wished)]
+    return min((wish for wish in wishes if wish is not None), default=None)
 
 
 def wake(tx: Tx, case_id: str, at: datetime | None = None) -> None:
-    """Note that the case wants to run (now, or at an instant), unless it runs or wants to run before."""
+    """Note that the case wants to run (now, or at an instant), unless it wants to run before.
+
+    The wish of a case that somebody else works on is kept for when it waits again.
+    """
+    lock(tx, case_id)
     at = at or tx.now
-    tx.connection.execute(select(_cases.c.id).where(_cases.c.id == case_id).with_for_update())
-    statement = update(_cases).where(_cases.c.id == case_id, _cases.c.state == State.WAITING)
+    states = (State.WAITING,) if case_id in tx.held else (State.WAITING, State.OPEN)
+    statement = update(_cases).where(_cases.c.id == case_id, _cases.c.state.in_(states))
     earlier = (_cases.c.wake_at.is_(None)) | (_cases.c.wake_at > at)
     tx.connection.execute(statement.where(earlier).values(wake_at=at, woken_at=None))
 
 
 def close(tx: Tx, lease: Lease, outcome: str, payload: dict[str, Any] | None = None) -> None:
-    """End the case, with evidence, and let go of it."""
-    from nakoming.records import wake_ups
+    """End the case, with evidence, and let go of it; a question that is still open is asked no more."""
+    from nakoming.records import gates, wake_ups
 
     fence(
         tx,
@@ -296,6 +290,7 @@ def close(tx: Tx, lease: Lease, outcome: str, payload: dict[str, Any] | None = N
         attempts=0,
         **_FREE,
     )
+    gates.revoke_all(tx, lease.case_id, f"the case ended: {outcome}")
     wake_ups.cancel_case(tx, lease.case_id)
     body = {"outcome": outcome} | (payload or {})
     tx.prove(Event.CASE_CLOSED, lease.customer, body, case_id=lease.case_id)

@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import puremagic
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from nakoming.records import schema
-from nakoming.records.errors import DocumentDamaged, DocumentMissing, DocumentRefused, StorageFull
+from nakoming.records.errors import (
+    DocumentDamaged,
+    DocumentMissing,
+    DocumentRefused,
+    KeyMissing,
+    SealBroken,
+    StorageFull,
+)
 from nakoming.records.events import Event
+from nakoming.records.keys import sync_folder
 from nakoming.records.store import new_id
 
 if TYPE_CHECKING:
@@ -75,7 +83,7 @@ def add(records: Records, customer: str, name: str, content: bytes, *, by: str) 
     media_type = checked_type(name, content, records.document_limit)
     sha256 = hashlib.sha256(content).hexdigest()
     path = _path(records, customer, sha256)
-    if not path.exists():
+    if not _is_whole(records, customer, path):
         sealed = records.keys.seal(customer, f"document/{sha256}", content)
         _write_whole(path, sealed, name)
     with records.write() as tx:
@@ -97,7 +105,8 @@ def _enter(tx: Tx, customer: str, name: str, media_type: str, sha256: str, size:
         "stored_at": tx.now,
         "stored_by": by,
     }
-    tx.connection.execute(insert(_documents).values(row))
+    if not tx.insert_once(_documents, row):  # somebody else stored it at the same moment
+        return _enter(tx, customer, name, media_type, sha256, size, by)
     payload = {"sha256": sha256, "name": name, "size": size, "by": by}
     tx.prove(Event.DOCUMENT_STORED, customer, payload, about=f"document:{document_id}")
     return get(tx, customer, document_id)
@@ -127,12 +136,33 @@ def _document(tx: Tx, row: Row[Any]) -> Document:
 
 
 def content(records: Records, document: Document) -> bytes:
-    """The bytes of a document; `DocumentDamaged` when they are not those that were stored."""
-    sealed = _path(records, document.customer, document.sha256).read_bytes()
-    plain = records.keys.open(document.customer, f"document/{document.sha256}", sealed)
-    if hashlib.sha256(plain).hexdigest() != document.sha256:
-        raise DocumentDamaged(document=document.id, sha256=document.sha256)
+    """The bytes of a document; `DocumentDamaged` when they are not those that were stored.
+
+    Raises:
+        DocumentDamaged: the file is gone or was changed.
+        KeyMissing: the customer's key was destroyed, and the document with it.
+    """
+    path = _path(records, document.customer, document.sha256)
+    try:
+        return _opened(records, document.customer, path)
+    except (FileNotFoundError, SealBroken) as damaged:
+        raise DocumentDamaged(document=document.id, sha256=document.sha256) from damaged
+
+
+def _opened(records: Records, customer: str, path: Path) -> bytes:
+    plain = records.keys.open(customer, f"document/{path.name}", path.read_bytes())
+    if hashlib.sha256(plain).hexdigest() != path.name:
+        raise SealBroken(what=f"document/{path.name}")
     return plain
+
+
+def _is_whole(records: Records, customer: str, path: Path) -> bool:
+    """Whether the file is there and can be read: a damaged one is written anew by who brings it again."""
+    try:
+        _opened(records, customer, path)
+    except (FileNotFoundError, SealBroken, KeyMissing):
+        return False
+    return True
 
 
 def safe_name(name: str) -> str:
@@ -200,8 +230,5 @@ def _write_whole(path: Path, sealed: bytes, name: str) -> None:
         if failed.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}:
             raise StorageFull(name=name, folder=path.parent, reason=os.strerror(failed.errno)) from failed
         raise
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for folder in (path.parent, path.parent.parent, path.parent.parent.parent):  # each may be new
+        sync_folder(folder)

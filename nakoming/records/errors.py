@@ -37,7 +37,7 @@ class InputChanged(RecordsError):
     """A finished step was asked for again with other input."""
 
     template = (
-        "Step {step} of case {key} finished with other input (digest {stored:.12}) than it is now asked for "
+        "Step {step} of case {key} was done with other input (digest {stored:.12}) than it is now asked for "
         "(digest {given:.12}); a changed flow needs a new revision or another step name."
     )
     code = "NK2004"

@@ -103,7 +103,7 @@ def _append(connection: Connection, keys: Keyring, chain: str, entries: Sequence
     for entry in entries:
         seq += 1
         salted = os.urandom(_SALT) + canonical(entry.payload)
-        row = {
+        row: dict[str, Any] = {
             "chain": chain,
             "seq": seq,
             "event": str(entry.event),

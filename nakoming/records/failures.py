@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 BACK_OFF = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 
+_ERROR_LIMIT = 4000  # characters
 _cases = schema.cases
 
 
 def failed(tx: Tx, lease: Lease, error: str) -> State:
     """Note that the flow raised; the state says whether it will be tried again or is stuck now."""
+    cases.lock(tx, lease.case_id)
     query = select(_cases.c.attempts).where(_cases.c.id == lease.case_id)
     attempts = tx.connection.execute(query).scalar_one() + 1
     stuck = attempts >= ATTEMPTS
@@ -33,7 +35,7 @@ def failed(tx: Tx, lease: Lease, error: str) -> State:
         lease,
         state=state,
         attempts=attempts,
-        last_error=error,
+        last_error=error[:_ERROR_LIMIT],
         wake_at=None if stuck else tx.now + BACK_OFF[attempts - 1],
         lease_owner=None,
         lease_until=None,
@@ -64,10 +66,11 @@ def withdraw(tx: Tx, case_id: str, by: str, reason: str) -> None:
 
     The epoch moves on, so that a run which works on it at this instant can commit nothing more.
     """
-    from nakoming.records import gates
+    from nakoming.records import gates, wake_ups
 
     case = _live(tx, case_id)
     gates.revoke_all(tx, case_id, f"withdrawn: {reason}")
+    wake_ups.cancel_case(tx, case_id)
     _set(
         tx,
         case_id,
@@ -84,8 +87,7 @@ def withdraw(tx: Tx, case_id: str, by: str, reason: str) -> None:
 
 
 def _live(tx: Tx, case_id: str) -> cases.Case:
-    lock = select(_cases.c.id).where(_cases.c.id == case_id).with_for_update()
-    tx.connection.execute(lock)
+    cases.lock(tx, case_id)
     case = cases.get(tx, case_id)
     if case.state == State.CLOSED:
         raise CaseClosed(key=case.key, outcome=case.outcome)

@@ -137,20 +137,32 @@ def _plan(tx: Tx, lease: Lease, gate_id: str, spec: GateSpec) -> None:
 
 def get(tx: Tx, gate_id: str, *, lock: bool = False) -> Gate:
     """The gate with this identity; `lock` for whoever decides on it."""
-    query = select(_gates).where(_gates.c.id == gate_id)
-    row = tx.connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if lock:
+        _lock(tx, gate_id)
+    row = tx.connection.execute(select(_gates).where(_gates.c.id == gate_id)).one_or_none()
     if row is None:
         raise UnknownGate(gate=gate_id, key="any")
     return _gate(tx, row)
 
 
+def _lock(tx: Tx, gate_id: str) -> None:
+    """Lock the case, then the gate: a step that consumes the gate holds its case first, too."""
+    if tx.connection.dialect.name == "sqlite":
+        return  # whoever writes holds the only lock already
+    query = select(_gates.c.case_id).where(_gates.c.id == gate_id)
+    case_id = tx.connection.execute(query).scalar_one_or_none()
+    if case_id is not None:
+        cases.lock(tx, case_id)
+        tx.connection.execute(query.with_for_update(key_share=True))
+
+
 def find(tx: Tx, case_id: str, name: str, *, lock: bool = False) -> Gate:
     """The gate of a case with this name; `UnknownGate` when there is none."""
-    query = select(_gates).where(_gates.c.case_id == case_id, _gates.c.name == name)
-    row = tx.connection.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None:
+    query = select(_gates.c.id).where(_gates.c.case_id == case_id, _gates.c.name == name)
+    gate_id = tx.connection.execute(query).scalar_one_or_none()
+    if gate_id is None:
         raise UnknownGate(gate=name, key=case_id)
-    return _gate(tx, row)
+    return get(tx, gate_id, lock=lock)
 
 
 def of_case(tx: Tx, case_id: str) -> list[Gate]:
@@ -255,9 +267,9 @@ def _mark_consumed(tx: Tx, gate: Gate, by: str) -> Gate:
 
 def revoke_all(tx: Tx, case_id: str, reason: str) -> None:
     """Ask nothing more in a case: its open gates are revoked and their links are dead."""
-    for gate in of_case(tx, case_id):
-        if gate.state == GateState.OPEN:
-            revoke(tx, gate.id, reason)
+    query = select(_gates.c.id).where(_gates.c.case_id == case_id, _gates.c.state == GateState.OPEN)
+    for gate_id in tx.connection.execute(query.order_by(_gates.c.opened_at, _gates.c.name)).scalars().all():
+        revoke(tx, gate_id, reason)
 
 
 def revoke(tx: Tx, gate_id: str, reason: str) -> None:
@@ -279,11 +291,21 @@ def close_due(tx: Tx, gate_id: str) -> Gate:
     from nakoming.records import answers
 
     gate = get(tx, gate_id, lock=True)
-    passed = gate.due_by is not None and tx.now > gate.due_by
-    if gate.state != GateState.OPEN or not gate.closes_at_deadline or not passed:
+    if gate.state != GateState.OPEN or not has_ended(tx, gate):
         return gate
-    given = answers.for_rule(tx, gate.id)
-    return apply(tx, gate, given, closing=True, accepted=outbox.notice_accepted(tx, gate.id))
+    return judge_again(tx, gate, answers.for_rule(tx, gate.id))
+
+
+def has_ended(tx: Tx, gate: Gate) -> bool:
+    """Whether a locked gate closes at its deadline, and that has passed: an act counts when at ≤ it."""
+    return gate.closes_at_deadline and gate.due_by is not None and tx.now > gate.due_by
+
+
+def judge_again(tx: Tx, gate: Gate, given: list[Answer]) -> Gate:
+    """Judge a locked gate by all its answers, as it stands before or after its deadline."""
+    if not has_ended(tx, gate):
+        return apply(tx, gate, given)
+    return apply(tx, gate, given, closing=True, accepted=outbox.notice_accepted(tx, gate.id, gate.due_by))
 
 
 DEFEATING = frozenset({Verb.REQUEST_CHANGES, Verb.REFUSE, Verb.OBJECT, Verb.WITHHOLD})

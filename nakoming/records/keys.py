@@ -27,6 +27,8 @@ _NONCE = 12
 _KEY_BYTES = 32
 _HEADER = len(_FORMAT) + 2 + _NONCE
 _LINK_KEY = "portal-links"
+_LIVE = ".key"
+_DEAD = ".destroyed"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 
 
@@ -40,11 +42,10 @@ class Keyring:
 
     def seal(self, customer: str, what: str, plain: bytes) -> bytes:
         """Encrypt for `customer`; `what` names the place it is kept, so that it fits nowhere else."""
-        generation = self._newest_generation(customer)
+        generation, key = self._newest_key(customer)
         nonce = os.urandom(_NONCE)
-        cipher = AESGCM(self._key(f"{customer}.{generation}", make=generation == 1))
         header = _FORMAT + generation.to_bytes(2, "big") + nonce
-        return header + cipher.encrypt(nonce, plain, _bound(customer, what))
+        return header + AESGCM(key).encrypt(nonce, plain, _bound(customer, what))
 
     def open(self, customer: str, what: str, sealed: bytes) -> bytes:
         """Decrypt; `KeyMissing` when the key is gone, `SealBroken` when the bytes are not ours."""
@@ -69,35 +70,52 @@ class Keyring:
 
     def generations(self, customer: str) -> list[int]:
         """The generations of a customer's key that are there, oldest first."""
-        files = self._folder.glob(f"{_checked(customer)}.*.key")
-        return sorted(int(file.name.split(".")[1]) for file in files)
+        return self._numbers(customer, _LIVE)
 
     def destroy(self, customer: str) -> list[str]:
-        """Overwrite and remove every generation of a customer's key; the names of what was destroyed."""
+        """Overwrite every generation of a customer's key; the names of what was destroyed.
+
+        An empty file stays behind: what is sealed for the customer after this takes a new generation, so that
+        what the destroyed ones sealed is known as destroyed and not taken for changed.
+        """
         destroyed = []
         for generation in self.generations(customer):
             name = f"{customer}.{generation}"
-            path = self._path(name)
-            with path.open("r+b") as file:
-                file.write(os.urandom(_KEY_BYTES))
-                os.fsync(file.fileno())
-            path.unlink()
+            self._path(name).rename(self._path(name, _DEAD))
             self._keys.pop(name, None)
             destroyed.append(name)
-        _sync_folder(self._folder)
         self._newest.pop(customer, None)
+        if self._folder.exists():
+            sync_folder(self._folder)
+        for generation in self._numbers(customer, _DEAD):  # also what an interrupted destruction left
+            _overwrite(self._path(f"{customer}.{generation}", _DEAD))
         return destroyed
 
-    def _newest_generation(self, customer: str) -> int:
-        if customer not in self._newest:
-            self._newest[customer] = max(self.generations(customer), default=1)
-        return self._newest[customer]
+    def _numbers(self, customer: str, ending: str) -> list[int]:
+        files = self._folder.glob(f"{_checked(customer)}.*{ending}")
+        return sorted(int(file.name.split(".")[1]) for file in files)
+
+    def _newest_key(self, customer: str) -> tuple[int, bytes]:
+        known = self._newest.get(customer)
+        if known is not None:
+            try:
+                return known, self._key(f"{customer}.{known}", make=False)
+            except KeyMissing:  # another process destroyed it
+                del self._newest[customer]
+        destroyed = max(self._numbers(customer, _DEAD), default=0)
+        newest = max(self.generations(customer), default=0)
+        generation = newest if newest > destroyed else destroyed + 1
+        key = self._key(f"{customer}.{generation}", make=True)
+        self._newest[customer] = generation
+        return generation, key
 
     def _key(self, name: str, *, make: bool) -> bytes:
-        if name not in self._keys:
-            path = self._path(name)
-            if make and not path.exists():
+        path = self._path(name)
+        if not path.exists():  # asked each time: a key that another process destroyed is gone here too
+            self._keys.pop(name, None)
+            if make:
                 self._make(path)
+        if name not in self._keys:
             try:
                 self._keys[name] = path.read_bytes()
             except FileNotFoundError as missing:
@@ -112,19 +130,28 @@ class Keyring:
         try:
             os.write(descriptor, os.urandom(_KEY_BYTES))
             os.fsync(descriptor)
+            with suppress(FileExistsError):
+                os.link(temporary, path)
         finally:
             os.close(descriptor)
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-        temporary.unlink()
-        _sync_folder(self._folder)
+            temporary.unlink()
+        sync_folder(self._folder)
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.key"
+    def _path(self, name: str, ending: str = _LIVE) -> Path:
+        return self._folder / f"{name}{ending}"
+
+
+def _overwrite(path: Path) -> None:
+    if path.stat().st_size:
+        with path.open("r+b") as file:
+            file.write(os.urandom(_KEY_BYTES))
+            os.fsync(file.fileno())
+            file.truncate(0)
+            os.fsync(file.fileno())
 
 
 def _checked(customer: str) -> str:
-    if not _NAME.fullmatch(customer):
+    if not _NAME.fullmatch(customer) or customer == _LINK_KEY:
         msg = f"{customer!r} is no customer name"
         raise ValueError(msg)
     return customer
@@ -134,7 +161,8 @@ def _bound(customer: str, what: str) -> bytes:
     return f"{_checked(customer)}|{what}".encode()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from nakoming.records import schema
 from nakoming.records.events import Event
@@ -21,7 +21,7 @@ from nakoming.records.owners import is_dead
 from nakoming.records.store import new_id
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row
 
     from nakoming.records.store import Tx
 
@@ -91,9 +91,9 @@ class QueuedMail:
 
 def put(tx: Tx, mail: Mail) -> str:
     """Write a mail with this transaction; its identity. The same key a second time is the same mail."""
-    known = tx.connection.execute(select(_outbox.c.id).where(_outbox.c.key == mail.key)).scalar_one_or_none()
-    if known:
-        return str(known)
+    known = select(_outbox.c.id).where(_outbox.c.key == mail.key)
+    if found := tx.connection.execute(known).scalar_one_or_none():
+        return str(found)
     mail_id = new_id()
     row = {
         "id": mail_id,
@@ -113,17 +113,22 @@ def put(tx: Tx, mail: Mail) -> str:
         "next_at": tx.now,
         "queued_at": tx.now,
     }
-    tx.connection.execute(insert(_outbox).values(row))
+    if not tx.insert_once(_outbox, row):  # somebody else wrote it at the same moment
+        return str(tx.connection.execute(known).scalar_one())
     return mail_id
 
 
 def claim(tx: Tx, owner: str, limit: int = 20) -> list[QueuedMail]:
-    """Take mails that are due, and those whose sender died: the attempt is committed before the sending."""
+    """Take mails that are due, and those whose sender died: the attempt is committed before the sending.
+
+    A mail is a sender's for two minutes; `renew` before each sending when there are many.
+    """
     c = _outbox.c
-    due = or_(c.state == MailState.QUEUED, c.state == MailState.SENDING)
-    query = select(_outbox).where(due).where(or_(c.next_at <= tx.now, c.state == MailState.SENDING))
+    due = and_(c.state.in_((MailState.QUEUED, MailState.SENDING)), c.next_at <= tx.now)
+    orphaned = and_(c.state == MailState.SENDING, c.owner.in_(_dead_senders(tx)))
+    query = select(_outbox).where(or_(due, orphaned))
     query = query.order_by(c.queued_at, c.id).limit(limit).with_for_update(skip_locked=True)
-    rows = [row for row in tx.connection.execute(query) if _free(row, owner, tx.now)]
+    rows = tx.connection.execute(query).all()
     for row in rows:
         values = {
             "state": MailState.SENDING,
@@ -135,30 +140,41 @@ def claim(tx: Tx, owner: str, limit: int = 20) -> list[QueuedMail]:
     return [_mail(tx, row) for row in rows]
 
 
-def _free(row: Row[Any], owner: str, now: datetime) -> bool:
-    if row.state == MailState.QUEUED or row.owner == owner:
-        return True
-    return is_dead(row.owner) or row.next_at <= now
+def _dead_senders(tx: Tx) -> list[str]:
+    query = select(_outbox.c.owner).where(_outbox.c.state == MailState.SENDING, _outbox.c.owner.is_not(None))
+    return [owner for owner in tx.connection.execute(query.distinct()).scalars() if is_dead(owner)]
+
+
+def renew(tx: Tx, mail: QueuedMail, owner: str) -> bool:
+    """Keep a claimed mail for two more minutes; false: another sender took it over by now."""
+    c = _outbox.c
+    ours = update(_outbox).where(c.id == mail.id, c.state == MailState.SENDING, c.owner == owner)
+    ours = ours.where(c.attempts == mail.attempts + 1)  # a claimed mail holds the attempts before this one
+    return tx.connection.execute(ours.values(next_at=tx.now + _SENDING_LIMIT)).rowcount == 1
 
 
 def sent(tx: Tx, mail: QueuedMail, *, accepted: bool, digest: str) -> None:
-    """A server took the mail; `accepted` when it was the recipient's own. `digest`: of what was sent."""
+    """A server took the mail; `accepted` when it was the recipient's own. `digest`: of what was sent.
+
+    A delivery notice may have been quicker than this: what it said stands.
+    """
     state = MailState.ACCEPTED if accepted else MailState.RELAYED
     values: dict[str, Any] = {"state": state, "relayed_at": tx.now, "owner": None, "last_error": None}
     if accepted:
         values["settled_at"] = tx.now
-    _set(tx, mail.id, values)
+    _lock(tx, mail)
+    if not _set(tx, mail.id, values, _outbox.c.state.not_in((MailState.ACCEPTED, MailState.BOUNCED))):
+        _set(tx, mail.id, {"relayed_at": tx.now, "owner": None})
     _prove(tx, Event.MAIL_ACCEPTED if accepted else Event.MAIL_RELAYED, mail, {"message": digest})
 
 
 def deferred(tx: Tx, mail: QueuedMail, error: str) -> None:
-    """Try again later: 4xx, no connection, a time-out."""
+    """Try again later: 4xx, no connection, a time-out. Nothing when another sender took the mail over."""
+    c = _outbox.c
+    _lock(tx, mail)
     pause = BACK_OFF[min(mail.attempts, len(BACK_OFF) - 1)]
-    _set(
-        tx,
-        mail.id,
-        {"state": MailState.QUEUED, "owner": None, "next_at": tx.now + pause, "last_error": error},
-    )
+    values = {"state": MailState.QUEUED, "owner": None, "next_at": tx.now + pause, "last_error": error}
+    _set(tx, mail.id, values, c.state == MailState.SENDING, c.attempts <= mail.attempts + 1)
 
 
 def refused(tx: Tx, mail: QueuedMail, error: str) -> None:
@@ -173,9 +189,13 @@ def void(tx: Tx, mail: QueuedMail) -> None:
 
 
 def arrived(tx: Tx, message_id: str) -> QueuedMail | None:
-    """A delivery notice says that the recipient's server took it; nothing for an unknown message."""
+    """A delivery notice says that the recipient's server took it; nothing for an unknown message.
+
+    It also says so of a mail that stands in the queue: a sender died after the 250, or the records are older
+    than the mail because they were restored from a backup.
+    """
     mail = _by_message(tx, message_id)
-    if mail is None or mail.state not in {MailState.RELAYED, MailState.SENDING}:
+    if mail is None or mail.state not in {MailState.RELAYED, MailState.SENDING, MailState.QUEUED}:
         return mail
     _set(tx, mail.id, {"state": MailState.ACCEPTED, "settled_at": tx.now})
     _prove(tx, Event.MAIL_ACCEPTED, mail, {"by": "delivery notice"})
@@ -192,12 +212,15 @@ def bounced(tx: Tx, message_id: str, reason: str) -> QueuedMail | None:
     return mail
 
 
-def notice_accepted(tx: Tx, gate_id: str) -> bool:
-    """Whether at least one person who was asked provably got the notice (S-2.6.4)."""
+def notice_accepted(tx: Tx, gate_id: str, by: datetime | None = None) -> bool:
+    """Whether at least one person who was asked provably got the notice, `by` an instant (S-2.6.4)."""
     c = _outbox.c
     query = select(func.count()).select_from(_outbox)
     query = query.where(c.gate_id == gate_id, c.kind.in_(("question", "link_reissued")))
-    return bool(tx.connection.execute(query.where(c.state == MailState.ACCEPTED)).scalar_one())
+    query = query.where(c.state == MailState.ACCEPTED)
+    if by is not None:
+        query = query.where(c.settled_at <= by)
+    return bool(tx.connection.execute(query).scalar_one())
 
 
 def of_case(tx: Tx, case_id: str) -> list[QueuedMail]:
@@ -249,8 +272,13 @@ def _mail(tx: Tx, row: Row[Any]) -> QueuedMail:
     )
 
 
-def _set(tx: Tx, mail_id: str, values: dict[str, Any]) -> None:
-    tx.connection.execute(update(_outbox).where(_outbox.c.id == mail_id).values(values))
+def _lock(tx: Tx, mail: QueuedMail) -> None:
+    tx.connection.execute(select(_outbox.c.id).where(_outbox.c.id == mail.id).with_for_update(key_share=True))
+
+
+def _set(tx: Tx, mail_id: str, values: dict[str, Any], *only_if: ColumnElement[bool]) -> bool:
+    changed = update(_outbox).where(_outbox.c.id == mail_id, *only_if).values(values)
+    return tx.connection.execute(changed).rowcount == 1
 
 
 def _prove(tx: Tx, event: Event, mail: QueuedMail, payload: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, insert, select, update
 
 from nakoming.records import cases, schema
-from nakoming.records.errors import InputChanged
+from nakoming.records.errors import InputChanged, LeaseLost
 from nakoming.records.events import Event
 from nakoming.records.owners import is_dead
 from nakoming.records.store import new_id
@@ -114,7 +114,7 @@ def begin(
     `consumes` names gates that must be fulfilled; they are consumed in this same transaction.
 
     Raises:
-        InputChanged: it finished with other input.
+        InputChanged: it finished, or is in doubt, with other input.
         GateReopened: a gate it stands on is not fulfilled (any more).
         LeaseLost: another holder has taken over.
     """
@@ -122,7 +122,8 @@ def begin(
     row = _locked(tx, lease, name)
     if row is not None and row.state == StepState.DONE:
         return Done(_checked_output(tx, lease, row, input_digest))
-    if row is not None and row.state == StepState.INTENT and row.epoch != lease.epoch:
+    if row is not None and row.state == StepState.INTENT:  # of a former holder, or ours without an end
+        _refuse_other_input(lease, row, input_digest)
         return InDoubt(row.id, row.attempt, _settles_at(tx, row))
     _consume(tx, lease, name, consumes)
     if row is None:
@@ -141,9 +142,13 @@ def _locked(tx: Tx, lease: Lease, name: str) -> Row[Any] | None:
 
 
 def _checked_output(tx: Tx, lease: Lease, row: Row[Any], input_digest: str) -> Any:
+    _refuse_other_input(lease, row, input_digest)
+    return _output(tx, lease.case_id, lease.customer, row)
+
+
+def _refuse_other_input(lease: Lease, row: Row[Any], input_digest: str) -> None:
     if row.input_digest != input_digest:
         raise InputChanged(step=row.name, key=lease.key, stored=row.input_digest, given=input_digest)
-    return _output(tx, lease.case_id, lease.customer, row)
 
 
 def _consume(tx: Tx, lease: Lease, name: str, consumes: Sequence[str]) -> None:
@@ -208,7 +213,7 @@ def repeat(tx: Tx, lease: Lease, name: str, doubtful: InDoubt, how: Doubt, timeo
         "began_at": tx.now,
         "settles_at": tx.now + cases.LEASE + timeout,
     }
-    tx.connection.execute(update(_steps).where(_steps.c.id == doubtful.step_id).values(values))
+    _update_intent(tx, lease, name, Begun(doubtful.step_id, doubtful.attempt), values)
     payload = {"step": name, "attempt": doubtful.attempt, "settled_by": str(how)}
     about = f"step:{doubtful.step_id}"
     tx.prove(Event.STEP_SETTLED, lease.customer, payload, case_id=lease.case_id, about=about)
@@ -221,11 +226,14 @@ def finish(
     """Commit the outcome, the output and its evidence in one transaction."""
     cases.fence(tx, lease)
     sealed = tx.seal(lease.customer, f"step/{lease.case_id}/{name}", output)
-    s = _steps.c
-    statement = update(_steps).where(s.id == begun.step_id, s.state == StepState.INTENT)
-    tx.connection.execute(
-        statement.values(state=StepState.DONE, finished_at=tx.now, output_sealed=sealed, epoch=lease.epoch)
-    )
+    values = {
+        "state": StepState.DONE,
+        "finished_at": tx.now,
+        "output_sealed": sealed,
+        "epoch": lease.epoch,
+        "error": None,
+    }
+    _update_intent(tx, lease, name, begun, values)
     payload = {"step": name, "attempt": begun.attempt, "output": output_digest}
     if settled:
         payload["settled_by"] = str(Doubt.ASK)
@@ -235,6 +243,7 @@ def finish(
 
 def record(tx: Tx, lease: Lease, name: str, input_digest: str, output: Any, *, output_digest: str) -> None:
     """A step whose effect lies in the records themselves: intent, effect and outcome are this transaction."""
+    cases.fence(tx, lease)
     begun = _first_intent(tx, lease, name, input_digest, Doubt.NONE, timedelta(0))
     finish(tx, lease, name, begun, output, output_digest=output_digest)
 
@@ -243,10 +252,30 @@ def fail(tx: Tx, lease: Lease, name: str, begun: Begun, error: str) -> None:
     """The effect certainly did not happen: the step may be tried again."""
     cases.fence(tx, lease)
     values = {"state": StepState.FAILED, "finished_at": tx.now, "error": error[:4000]}
-    tx.connection.execute(update(_steps).where(_steps.c.id == begun.step_id).values(values))
+    _update_intent(tx, lease, name, begun, values)
     payload = {"step": name, "attempt": begun.attempt, "error": error[:2000]}
     about = f"step:{begun.step_id}"
     tx.prove(Event.STEP_FAILED, lease.customer, payload, case_id=lease.case_id, about=about)
+
+
+def leave_in_doubt(tx: Tx, lease: Lease, name: str, begun: Begun, error: str) -> None:
+    """The effect is over, and may have happened: from now on the step may be asked about, by any holder."""
+    cases.fence(tx, lease)
+    values = {"epoch": 0, "settles_at": tx.now, "error": error[:4000]}
+    _update_intent(tx, lease, name, begun, values)
+    payload = {"step": name, "attempt": begun.attempt, "error": error[:2000]}
+    about = f"step:{begun.step_id}"
+    tx.prove(Event.STEP_DOUBTED, lease.customer, payload, case_id=lease.case_id, about=about)
+
+
+def _update_intent(tx: Tx, lease: Lease, name: str, begun: Begun, values: dict[str, Any]) -> None:
+    """Change the attempt that was begun; one that is over, or was taken up by somebody else, is refused."""
+    s = _steps.c
+    same = update(_steps).where(
+        s.id == begun.step_id, s.state == StepState.INTENT, s.attempt == begun.attempt
+    )
+    if tx.connection.execute(same.values(values)).rowcount != 1:
+        raise LeaseLost(what=f"step {name} of case {lease.key}", epoch=lease.epoch)
 
 
 def listed(tx: Tx, case_id: str) -> list[StepRecord]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from nakoming.records import clock, evidence
 from nakoming.records.engine import LOCK_WAIT_SECONDS, make_engine, writing
-from nakoming.records.errors import DatabaseLocked
+from nakoming.records.errors import DatabaseLocked, StorageFull
 from nakoming.records.keys import Keyring
 from nakoming.records.types import canonical
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from nakoming.records.events import Event
     from nakoming.settings import Settings
@@ -39,11 +39,26 @@ class Tx:
         self.records = records
         self.connection = connection
         self.entries: list[evidence.Entry] = []
+        self.held: set[str] = set()  # the cases whose lease this transaction proved to hold
 
     @cached_property
     def now(self) -> datetime:
         """The one instant of this transaction."""
         return clock.now(self.connection)
+
+    @property
+    def clock_was_read(self) -> bool:
+        """Whether `now` is fixed already."""
+        return "now" in self.__dict__
+
+    def insert_once(self, table: Table, row: dict[str, Any]) -> bool:
+        """Insert a row; false when another transaction was first with its key, and has committed."""
+        if self.connection.dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert
+        else:
+            from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+        statement = insert(table).values(row).on_conflict_do_nothing()
+        return self.connection.execute(statement).rowcount == 1
 
     def prove(
         self,
@@ -106,7 +121,7 @@ class Records:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A transaction that only reads."""
-        with self.engine.connect() as connection, connection.begin():
+        with _said_clearly(), self.engine.connect() as connection, connection.begin():
             yield Tx(self, connection)
 
     @contextmanager
@@ -115,8 +130,9 @@ class Records:
 
         Raises:
             DatabaseLocked: another process kept the database for longer than the time-out.
+            StorageFull: there is no room for it; nothing of it was written.
         """
-        with self.engine.connect() as connection, _locked(), writing(connection).begin():
+        with _said_clearly(), self.engine.connect() as connection, writing(connection).begin():
             tx = Tx(self, connection)
             yield tx
             if tx.entries:
@@ -128,10 +144,13 @@ class Records:
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
+def _said_clearly() -> Iterator[None]:
     try:
         yield
     except OperationalError as failed:
         if "locked" in str(failed.orig):
             raise DatabaseLocked(seconds=LOCK_WAIT_SECONDS, reason=failed.orig) from failed
+        if "disk is full" in str(failed.orig):
+            folder = "the folder of the records database"
+            raise StorageFull(name="the records", folder=folder, reason=failed.orig) from failed
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 
 from nakoming.records import schema
 from nakoming.records.store import new_id
@@ -85,9 +85,10 @@ def cancel(tx: Tx, gate_id: str) -> None:
 
 
 def revive(tx: Tx, gate_id: str) -> None:
-    """The gate opened again: what still lies ahead of it is due again."""
+    """The gate opened again: what lies ahead of it is due again, and so is a deadline that has passed."""
     w = _wake_ups.c
-    ahead = update(_wake_ups).where(w.gate_id == gate_id, w.state == CANCELLED, w.at > tx.now)
+    ahead = update(_wake_ups).where(w.gate_id == gate_id, w.state == CANCELLED)
+    ahead = ahead.where(or_(w.at > tx.now, w.kind == "deadline"))
     tx.connection.execute(ahead.values(state=PENDING))
 
 
