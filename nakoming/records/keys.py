@@ -40,6 +40,11 @@ class Keyring:
         self._keys: dict[str, bytes] = {}
         self._newest: dict[str, int] = {}
 
+    @property
+    def folder(self) -> Path:
+        """Where the keys are."""
+        return self._folder
+
     def seal(self, customer: str, what: str, plain: bytes) -> bytes:
         """Encrypt for `customer`; `what` names the place it is kept, so that it fits nowhere else."""
         generation, key = self._newest_key(customer)

@@ -17,7 +17,7 @@ from nakoming.records.keys import Keyring
 from nakoming.records.types import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -40,6 +40,7 @@ class Tx:
         self.connection = connection
         self.entries: list[evidence.Entry] = []
         self.held: set[str] = set()  # the cases whose lease this transaction proved to hold
+        self.after_commit: list[Callable[[], object]] = []  # done once it has committed, in this order
 
     @cached_property
     def now(self) -> datetime:
@@ -125,6 +126,20 @@ class Records:
             yield Tx(self, connection)
 
     @contextmanager
+    def snapshot(self) -> Iterator[Tx]:
+        """A transaction that reads the records as they are at one instant, however long it takes."""
+        with _said_clearly(), self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield Tx(self, connection)
+
+    @property
+    def heads_file(self) -> Path:
+        """Where the heads that left the house are noted outside the database, beside the keys."""
+        return self.keys.folder / "heads.jsonl"
+
+    @contextmanager
     def write(self) -> Iterator[Tx]:
         """A transaction that writes: all of it, with its evidence, or nothing.
 
@@ -137,6 +152,8 @@ class Records:
             yield tx
             if tx.entries:
                 evidence.write(connection, self.keys, tx.entries)
+        for act in tx.after_commit:
+            act()
 
     def unseal(self, customer: str, what: str, sealed: bytes) -> Any:
         """Plain data from sealed bytes."""
