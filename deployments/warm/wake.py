@@ -83,6 +83,7 @@ class WakeListener:
         # The subscriber's own reconnecting ends after a few attempts; ours does not.
         async with get_events_subscriber(filter=self._filter, reconnection_attempts=0) as events:
             self.connected.set()
+            self._logger.info("Listening to the events of the work pool")
             self._on_due()
             async for event in events:
                 self._take(event)
