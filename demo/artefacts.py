@@ -122,7 +122,8 @@ def _open(path: Path) -> tuple[dict[str, bytes], str]:
         if path.stat().st_size > LARGEST_ARTEFACT:
             raise ArtefactError(path=path, reason=f"it is larger than {LARGEST_ARTEFACT} bytes")
         body = path.read_bytes()
-        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+        # Unpacked whole first: a stream that was cut off shows only at its end, which tarfile does not read.
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(body)), mode="r:") as archive:
             contents = {entry.name: _content(archive, entry, path) for entry in archive}
     except OSError as unreadable:
         raise ArtefactError(path=path, reason=unreadable.strerror or unreadable) from None

@@ -100,7 +100,7 @@ def facts(environment: EnvironmentFolder) -> Facts:
     """What stands in the environment, from its folder and from the service's own answers."""
     sha256 = environment.linked("current")
     built = environment.read_json(f"releases/{sha256}/RELEASE.json") if sha256 else {}
-    reason = suite_service.complaint(environment, STATUS_SECONDS)
+    complaint = suite_service.complaint(environment, STATUS_SECONDS)
     service = environment.read_json("service.json")
     unfinished = environment.unfinished()
     return {
@@ -111,8 +111,8 @@ def facts(environment: EnvironmentFolder) -> Facts:
         "revision": built.get("revision"),
         "schema_revision": built.get("schema_revision"),
         "previous_sha256": environment.linked("previous"),
-        "healthy": reason is None,
-        "reason": reason,
+        "healthy": complaint is None,
+        "reason": complaint.reason if complaint else None,
         "url": service.get("url"),
         "pids": [process.pid for process in suite_service.processes(environment)],
         "unfinished": unfinished.action if unfinished else None,

@@ -132,8 +132,10 @@ def _talk(environment: EnvironmentFolder, method: str, body: bytes | None = None
 
 
 def _everywhere(root: Path, action: str) -> list[dict[str, Any]]:
-    found = sorted((root / "environments").glob("*/*/current"))
-    environments = [EnvironmentFolder(root, *link.parts[-3:-1]) for link in found]
+    found = sorted(
+        folder for folder in (root / "environments").glob("*/*") if (folder / "current").is_symlink()
+    )
+    environments = [EnvironmentFolder(root, folder.parent.name, folder.name) for folder in found]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(lambda environment: deploy(environment, action), environments))
 

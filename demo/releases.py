@@ -7,7 +7,9 @@ is to be started. So at any instant a later deployment knows what to do from wha
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +21,10 @@ from demo.errors import MigrationError, NothingToRollBackError
 
 if TYPE_CHECKING:
     from demo.artefacts import Artefact
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 
 def settle(environment: EnvironmentFolder) -> None:
@@ -111,6 +117,11 @@ def _migrate(environment: EnvironmentFolder, artefact: Artefact, lock: int) -> N
     _run_migrate(environment, artefact.sha256, lock, "to")
 
 
+def _die_with_parent() -> None:
+    if hasattr(LIBC, "prctl"):  # Linux; elsewhere the inherited lock makes the next deployment wait
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _run_migrate(environment: EnvironmentFolder, sha256: str, lock: int, *arguments: str) -> int:
     ended = subprocess.run(
         [sys.executable, "-m", "suite.migrate", *arguments],
@@ -121,6 +132,7 @@ def _run_migrate(environment: EnvironmentFolder, sha256: str, lock: int, *argume
         text=True,
         check=False,
         pass_fds=(lock,),
+        preexec_fn=_die_with_parent,  # this script has one thread, so it is safe
     )
     if ended.returncode:
         last = (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1]

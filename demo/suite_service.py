@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
@@ -30,6 +30,13 @@ GRACE_SECONDS = 8.0
 KILL_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.05
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+class Complaint(NamedTuple):
+    """What is wrong with a service, and whether waiting cannot make it right."""
+
+    reason: str
+    final: bool
 
 
 def process_environment(environment: EnvironmentFolder) -> dict[str, str]:
@@ -121,51 +128,58 @@ def verify(environment: EnvironmentFolder, timeout: float) -> None:
     Raises:
         UnhealthyError: It ended, stays unhealthy, or says it is another release.
     """
-    sha256 = environment.linked("current") or ""
+    sha256 = environment.linked("current")
     give_up = time.monotonic() + timeout
-    while reason := complaint(environment, max(give_up - time.monotonic(), LOOK_AGAIN_SECONDS)):
-        if time.monotonic() > give_up or not is_running(environment):
+    while found := complaint(environment, max(give_up - time.monotonic(), LOOK_AGAIN_SECONDS)):
+        # Asked again: a service that ends while it is spoken to should be named as ended.
+        last = found if is_running(environment) else _ended(environment)
+        if last.final or time.monotonic() > give_up:
             raise UnhealthyError(
-                customer=environment.customer, environment=environment.name, sha256=sha256, reason=reason
+                customer=environment.customer,
+                environment=environment.name,
+                sha256=sha256,
+                reason=last.reason,
             )
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
-def complaint(environment: EnvironmentFolder, timeout: float) -> str | None:
+def complaint(environment: EnvironmentFolder, timeout: float) -> Complaint | None:
     """What speaks against the running service being the current release and well; None when nothing does."""
     sha256 = environment.linked("current")
     if sha256 is None:
-        return "nothing is installed."
+        return Complaint("nothing is installed.", final=True)
     if not is_running(environment):
-        return f"the service is not running; see {environment.folder / 'service.log'}."
+        return _ended(environment)
     try:
         _, version = ask(environment, "/version", timeout)
         status, health = ask(environment, "/health", timeout)
     except (OSError, ValueError, KeyError) as silent:
-        return f"no proper answer ({type(silent).__name__}: {silent})."
-    return _difference(environment, sha256, version, health) or _illness(status, health)
+        return Complaint(f"no proper answer ({type(silent).__name__}: {silent}).", final=False)
+    built = environment.read_json(f"releases/{sha256}/RELEASE.json") | {"sha256": sha256}
+    return _difference(built, version) or _illness(built, status, health)
 
 
-def _difference(
-    environment: EnvironmentFolder, sha256: str, version: Mapping[str, Any], health: Mapping[str, Any]
-) -> str | None:
-    built = environment.read_json(f"releases/{sha256}/RELEASE.json")
-    expected = [
-        ("/version", "sha256", version, sha256),
-        ("/version", "version", version, built["version"]),
-        ("/version", "revision", version, built["revision"]),
-        ("/health", "schema_revision", health, built["schema_revision"]),
-    ]
-    for page, name, answer, wanted in expected:
-        if answer.get(name) != wanted:
-            return f"{page} says {name} {answer.get(name)!r}, installed is {wanted!r}."
+def _ended(environment: EnvironmentFolder) -> Complaint:
+    return Complaint(f"the service is not running; see {environment.folder / 'service.log'}.", final=True)
+
+
+def _difference(built: Mapping[str, Any], version: Mapping[str, Any]) -> Complaint | None:
+    for name in ("sha256", "version", "revision"):
+        if version.get(name) != built[name]:
+            reason = f"/version says {name} {version.get(name)!r}, installed is {built[name]!r}."
+            return Complaint(reason, final=True)
     return None
 
 
-def _illness(status: int, health: Mapping[str, Any]) -> str | None:
-    if status == http.HTTPStatus.OK and health.get("status") == "ok":
-        return None
-    return f"/health answers {status}: {health.get('reason', 'no reason given')}."
+def _illness(built: Mapping[str, Any], status: int, health: Mapping[str, Any]) -> Complaint | None:
+    if status != http.HTTPStatus.OK or health.get("status") != "ok":
+        reason = f"/health answers {status}: {health.get('reason', 'no reason given')}."
+        return Complaint(reason, final=False)
+    schema, wanted = health.get("schema_revision"), built["schema_revision"]
+    if schema != wanted:
+        reason = f"/health says schema_revision {schema!r}, installed is {wanted!r}."
+        return Complaint(reason, final=True)
+    return None
 
 
 def _spawn(environment: EnvironmentFolder, sha256: str, lock: int) -> None:
