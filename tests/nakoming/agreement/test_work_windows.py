@@ -93,6 +93,8 @@ def test_the_service_window_is_two_hours_in_the_october_night() -> None:
     slot = SERVICE.next(local("Sat 2027-10-30 12:00"))
     assert slot == Slot(utc("2027-10-31 00:00"), utc("2027-10-31 02:00"), day("Sun 2027-10-31"))
     assert slot.length == 2 * HOUR
+    assert slot.start_at in slot
+    assert slot.end_at not in slot
     assert local("Sun 2027-10-31 02:30", fold=0) in slot
     assert local("Sun 2027-10-31 02:30", fold=1) in slot
     assert SERVICE.next(utc("2027-10-31 00:00"), 2 * HOUR) == slot
