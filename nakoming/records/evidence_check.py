@@ -7,10 +7,10 @@ payload that was erased on purpose, or whose key was destroyed, is told and is n
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, select
@@ -18,8 +18,9 @@ from sqlalchemy import and_, select
 from nakoming.records import heads as sent_heads
 from nakoming.records import schema
 from nakoming.records.errors import KeyMissing, SealBroken
-from nakoming.records.evidence import GENESIS, chained_form, payload_digest, sealed_as
+from nakoming.records.evidence import GENESIS, payload_digest, sealed_as
 from nakoming.records.store import Records
+from nakoming.records.types import to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from nakoming.records.store import Tx
 
 _PAGE = 5_000  # rows that are held at a time
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
 
 
 class FindingKind(StrEnum):
@@ -73,21 +73,20 @@ def verify(records: Records | Tx, chain: str | None = None, *, heads: Iterable[H
 def leaf_of_row(row: Row[Any]) -> str:
     """The leaf that the row's own columns give.
 
-    The standard library's encoder gives the bytes of RFC 8785 for this form (text, whole numbers and nothing
-    else), several times as fast.
+    These are the bytes of RFC 8785 for `chained_form`, written out: ten times as fast as the general way,
+    which a test compares it with.
     """
-    form = chained_form(
-        chain=row.chain,
-        seq=row.seq,
-        event=row.event,
-        case_id=row.case_id,
-        about=row.about,
-        clause=row.clause,
-        at=row.at,
-        payload_digest=row.payload_digest,
-        previous=row.previous,
+    chain, seq, event, case_id, about, clause, at, payload, previous, *_ = row
+    form = (
+        f'\x00{{"about":{_text(about)},"at":"{to_micros(at)}","case":{_text(case_id)},"chain":{_text(chain)},'
+        f'"clause":{_text(clause)},"event":{_text(event)},"payload":{_text(payload)},'
+        f'"previous":{_text(previous)},"seq":{seq}}}'
     )
-    return hashlib.sha256(b"\x00" + _encode(form).encode()).hexdigest()
+    return hashlib.sha256(form.encode()).hexdigest()
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
 
 
 @dataclass
@@ -112,7 +111,9 @@ class _Check:
     def run(self) -> list[Finding]:
         ends: dict[str, _Place] = {}
         for row in self._rows():
-            place = ends.setdefault(row.chain, _Place(row.chain))
+            place = ends.get(row.chain)
+            if place is None:
+                place = ends[row.chain] = _Place(row.chain)
             self._judge(place, row)
         self._judge_orphans()
         self._judge_ends(ends)
@@ -163,20 +164,20 @@ class _Check:
         yield from self._tx.connection.execute(query, execution_options=options)
 
     def _judge(self, place: _Place, row: Row[Any]) -> None:
-        name = _named(row.chain, row.seq)
-        if row.seq != place.seq + 1:
-            self._gap(place, row.seq)
+        seq, leaf = row.seq, row.leaf
+        if seq != place.seq + 1:
+            self._gap(place, seq)
         elif row.previous != place.leaf:
             text = f"it names {row.previous:.12}… as the record before it, which is {place.leaf:.12}…"
-            self._damage(row.chain, row.seq, f"{name} does not follow: {text}.")
+            self._damage(place.chain, seq, f"{_named(place.chain, seq)} does not follow: {text}.")
         recomputed = leaf_of_row(row)
-        if recomputed != row.leaf:
-            text = f"its content gives {recomputed:.12}…, its leaf says {row.leaf:.12}…"
-            self._damage(row.chain, row.seq, f"{name} was changed: {text}.")
-        self._judge_payload(place, row, name)
-        for head in self._known.pop((row.chain, row.seq), ()):
-            self._judge_head(head, row.leaf)
-        place.seq, place.leaf = row.seq, row.leaf
+        if recomputed != leaf:
+            text = f"its content gives {recomputed:.12}…, its leaf says {leaf:.12}…"
+            self._damage(place.chain, seq, f"{_named(place.chain, seq)} was changed: {text}.")
+        self._judge_payload(place, row)
+        for head in self._known.pop((place.chain, seq), ()):
+            self._judge_head(head, leaf)
+        place.seq, place.leaf = seq, leaf
 
     def _gap(self, place: _Place, found: int) -> None:
         first, last = place.seq + 1, found - 1
@@ -188,23 +189,24 @@ class _Check:
             text = f"Records {first} to {last} of chain {place.chain} are missing."
         self._damage(place.chain, found if last < first else first, text)
 
-    def _judge_payload(self, place: _Place, row: Row[Any], name: str) -> None:
-        if row.payload_sealed is None:
-            _note_erased(place, row.seq, "erased")
+    def _judge_payload(self, place: _Place, row: Row[Any]) -> None:
+        chain, seq, sealed = place.chain, row.seq, row.payload_sealed
+        if sealed is None:
+            _note_erased(place, seq, "erased")
             return
-        keys = self._tx.records.keys
         try:
-            salted = keys.open(row.chain, sealed_as(row.chain, row.seq), row.payload_sealed)
+            salted = self._tx.records.keys.open(chain, sealed_as(chain, seq), sealed)
         except KeyMissing:
-            _note_erased(place, row.seq, "unreadable since their key was destroyed")
+            _note_erased(place, seq, "unreadable since their key was destroyed")
         except SealBroken:
-            self._damage(row.chain, row.seq, f"{name}: its payload was changed or belongs elsewhere.")
+            text = "its payload was changed or belongs elsewhere"
+            self._damage(chain, seq, f"{_named(chain, seq)}: {text}.")
         except ValueError:
-            self._damage(row.chain, row.seq, f"{name}: no customer can have that name.")
+            self._damage(chain, seq, f"{_named(chain, seq)}: no customer can have that name.")
         else:
             if (digest := payload_digest(salted)) != row.payload_digest:
                 text = f"it gives {digest:.12}…, the record names {row.payload_digest:.12}…"
-                self._damage(row.chain, row.seq, f"{name}: its payload is another one: {text}.")
+                self._damage(chain, seq, f"{_named(chain, seq)}: its payload is another one: {text}.")
 
     def _judge_head(self, head: Head, leaf: str) -> None:
         if head.leaf == leaf:

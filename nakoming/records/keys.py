@@ -38,6 +38,7 @@ class Keyring:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._keys: dict[str, bytes] = {}
+        self._paths: dict[tuple[str, str], Path] = {}
         self._newest: dict[str, int] = {}
 
     @property
@@ -143,7 +144,10 @@ class Keyring:
         sync_folder(self._folder)
 
     def _path(self, name: str, ending: str = _LIVE) -> Path:
-        return self._folder / f"{name}{ending}"
+        path = self._paths.get((name, ending))
+        if path is None:
+            path = self._paths[name, ending] = self._folder / f"{name}{ending}"
+        return path
 
 
 def _overwrite(path: Path) -> None:
