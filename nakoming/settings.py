@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     portal_url: str = Field(
         default="http://127.0.0.1:8460", description="Public address of the portal, as written in mails."
     )
+    artefacts: Path | None = Field(
+        default=None, description="Folder of built artefacts, shared by all workers."
+    )
     document_limit: int = Field(
         default=25 * MEBIBYTE, gt=0, description="Largest document that is taken, in bytes."
     )
@@ -53,3 +56,8 @@ class Settings(BaseSettings):
     def keys_folder(self) -> Path:
         """The folder of keys."""
         return self.keys or self.home / "keys"
+
+    @property
+    def artefacts_folder(self) -> Path:
+        """The folder of built artefacts."""
+        return self.artefacts or self.home / "artefacts"

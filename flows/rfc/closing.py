@@ -1,0 +1,42 @@
+"""Stage 11, closing: documentation and a short description, and the customer is told (S-2.2.22, S-2.2.23)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.rfc.request import Request, desk, tell
+from nakoming.agreement.gate_rules import Kind, Verb
+from nakoming.records.events import Event
+
+if TYPE_CHECKING:
+    from nakoming.records.gate_model import GateSpec
+    from nakoming.records.store import Tx
+    from tasks.artefacts import Artefact
+    from tasks.case_run import CaseRun
+
+_GATE = "closing/delivery"
+
+
+def closed(case: CaseRun, request: Request, artefact: Artefact) -> None:
+    """Nothing closes without documentation and a description of what was changed."""
+    case.stage("closing")
+    case.ask(_GATE, lambda tx: _delivery(tx, case, request, artefact))
+    answer = case.answer(_GATE)
+    facts = {"documents": answer.documents, "by": answer.decided_by, "version": artefact.version}
+    case.prove("closing/evidence", Event.RFC_CLOSED, clause="S-2.2.22", **facts)
+    described = {"version": artefact.version, "description": answer.facts["description"]}
+    tell(case, "closing/told", "closed", described, roles=("cluster_manager",))
+
+
+def _delivery(tx: Tx, case: CaseRun, request: Request, artefact: Artefact) -> GateSpec:
+    here = desk(tx, case)
+    return here.gate(
+        _GATE,
+        Kind.DELIVERY,
+        here.vendor_seats("analyst"),
+        "closing",
+        request.words | {"version": artefact.version},
+        verbs=(Verb.DELIVER,),
+        due=here.our_duty("lead_times.document_delivery"),
+        label=f"{request.label}: documentation and description",
+    )

@@ -1,0 +1,175 @@
+"""Stage 10, production: the first window that keeps both lead times; same digest, same script (S-2.3.2h)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from flows.rfc.beta import Beta, target
+from flows.rfc.judgement import RELEASE_FACT
+from flows.rfc.request import desk, tell
+from nakoming.agreement.local_time import local_date, start_of_day
+from nakoming.agreement.production import production_slot
+from nakoming.records import case_facts
+from nakoming.records.errors import GateReopened
+from nakoming.records.events import Event
+from tasks import operators
+from tasks.deployment import Installed, Standing, install, look_at, roll_back
+from tasks.ledger import WindowPassed
+
+if TYPE_CHECKING:
+    from nakoming.records.store import Tx
+    from tasks.case_run import CaseRun
+
+
+class Went(StrEnum):
+    """How it went."""
+
+    LIVE = "live"
+    REJECTED = "rejected"
+    OVERTAKEN = "overtaken"
+    ROLLED_BACK = "rolled_back"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How it went, and what the builder is told when it goes back."""
+
+    went: Went
+    why: str
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """The window that is waited for; `last_start` keeps installation and rollback inside it."""
+
+    start_at: datetime
+    last_start_at: datetime
+    why: str
+
+
+def taken_into_production(
+    case: CaseRun, number: int, beta: Beta, gate: str | None, planned_on: date | None
+) -> Result:
+    """Take the beta into production once it is accepted; `gate` is None where no acceptance is asked."""
+    look = 0
+    while True:
+        look += 1
+        name = f"production/{number}/{look}"
+        accepted_at = beta.installed_at
+        if gate is not None:
+            answer = case.look(f"{name}/acceptance", gate)
+            if answer is None or not answer.is_yes:
+                return _rejected(case, gate)
+            accepted_at = answer.closed_at
+        case.stage("production", number)
+        slot = _slot(case, name, beta, accepted_at, planned_on)
+        if not case.wait_until(f"{name}/window", slot.start_at, slot.why, unless=gate):
+            continue  # the acceptance was taken back while the case waited
+        if not _still_built_on(case, name, beta):
+            return Result(Went.OVERTAKEN, "Production holds another version than this one was built on.")
+        try:
+            done = _installed(case, number, beta, gate, slot)
+        except GateReopened:
+            continue  # taken back at the last moment
+        except WindowPassed:
+            continue  # the worker was away while the window was open: the next one
+        return _verified(case, number, beta, done, planned_on)
+
+
+def _installed(case: CaseRun, number: int, beta: Beta, gate: str | None, slot: _Slot) -> Installed:
+    return case.guarded(
+        f"production/{number}/install",
+        (gate,) if gate else (),
+        install,
+        not_after=slot.last_start_at,
+        inputs={"target": target(case, "production"), "artefact": beta.artefact},
+    )
+
+
+def _rejected(case: CaseRun, gate: str) -> Result:
+    remarks = " ".join(case.answer(gate).remarks)
+    return Result(Went.REJECTED, f"The customer rejected the beta: {remarks or 'without remarks'}")
+
+
+def _slot(case: CaseRun, name: str, beta: Beta, accepted_at: datetime, planned_on: date | None) -> _Slot:
+    def read(tx: Tx) -> dict[str, Any]:
+        here = desk(tx, case)
+        release = case_facts.get(tx, case.lease.case_id, case.customer, RELEASE_FACT)
+        plan = production_slot(
+            here.terms,
+            here.calendar,
+            beta_installed_at=beta.installed_at,
+            accepted_at=accepted_at,
+            now=max(here.now, *_not_before(planned_on, release), here.now),
+            needed=here.terms.deployment.needed,
+        )
+        if plan.slot is None:
+            msg = f"no window fits: {plan.reason.code}"
+            raise AssertionError(msg)
+        passed = "; ".join(
+            f"{r.release_on}: {r.code} (by {r.by:%Y-%m-%d %H:%M} UTC)" for r in plan.passed_over
+        )
+        return {
+            "start_at": plan.slot.start_at,
+            "last_start_at": plan.slot.end_at - here.terms.deployment.needed,
+            "why": f"window of {plan.release_on}" + (f"; passed over {passed}" if passed else ""),
+        }
+
+    found = case.record(f"{name}/slot", read)
+    start_at = datetime.fromisoformat(found["start_at"])
+    return _Slot(start_at, datetime.fromisoformat(found["last_start_at"]), found["why"])
+
+
+def _not_before(planned_on: date | None, release: str | None) -> list[datetime]:
+    """Nothing goes live before the date agreed with the customer, or the month of its release."""
+    days = [planned_on] if planned_on else []
+    if release:
+        days.append(date.fromisoformat(f"{release.replace('.', '-')}-01"))
+    return [start_of_day(on) for on in days]
+
+
+def _still_built_on(case: CaseRun, name: str, beta: Beta) -> bool:
+    stands = case.do(f"{name}/look", look_at, target=target(case, "production"))
+    return stands.sha256 in {beta.built_on.sha256, beta.artefact.sha256}
+
+
+def _verified(case: CaseRun, number: int, beta: Beta, done: Installed, planned_on: date | None) -> Result:
+    name = f"production/{number}"
+    if not done.ok:
+        return _went_back(case, name, beta, done)
+    at = case.now(f"{name}/installed-at")
+    facts = {
+        "sha256": done.sha256,
+        "version": done.version,
+        "at": at,
+        "script": done.script_sha256,
+        "same_script_as_beta": done.script_sha256 == beta.installed.script_sha256,
+        "planned_on": planned_on,
+    }
+    case.prove(f"{name}/evidence", Event.PRODUCTION_INSTALLED, clause="S-2.3.2h", **facts)
+    if planned_on is not None and local_date(at) > planned_on:
+        late = {"term": "planned_on", "agreed": planned_on, "at": at}
+        case.prove(f"{name}/late", Event.TERM_BREACHED, clause="S-2.3.4", **late)
+    said = {"version": beta.artefact.version, "sha256": beta.artefact.sha256}
+    tell(case, f"{name}/told", "production", said)
+    return Result(Went.LIVE, "")
+
+
+def _went_back(case: CaseRun, name: str, beta: Beta, done: Installed) -> Result:
+    before = Standing(sha256=beta.built_on.sha256, version=beta.built_on.version, url=beta.built_on.url)
+    failed = {"sha256": beta.artefact.sha256, "reason": done.reason, "environment": "production"}
+    case.prove(f"{name}/failed", Event.DEPLOYMENT_FAILED, clause="S-2.6.13", **failed)
+    where = target(case, "production")
+    back = case.do(f"{name}/rollback", roll_back, target=where, artefact=beta.artefact, before=before)
+    restored = {"sha256": back.sha256, "version": back.version}
+    case.prove(f"{name}/rolled-back", Event.DEPLOYMENT_ROLLED_BACK, clause="S-2.6.13", **restored)
+
+    def write(tx: Tx) -> None:
+        operators.tell_rolled_back(tx, case.lease, name, done.reason)
+
+    case.record(f"{name}/operators", write)
+    tell(case, f"{name}/not-installed", "not_installed")
+    return Result(Went.ROLLED_BACK, f"The installation on production failed: {done.reason}")

@@ -1,0 +1,98 @@
+"""A request for change as it came in, and what every stage says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nakoming.records import agreements, outbox
+from tasks.people import contacts
+from tasks.questions import Desk
+from tasks.texts import notice
+
+if TYPE_CHECKING:
+    from nakoming.records.store import Tx
+    from tasks.case_run import CaseRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked for; `requester` is the address of whoever asked."""
+
+    kind: str
+    customer: str
+    reference: str
+    title: str
+    description: str
+    requester: str
+    documents: tuple[str, ...]
+    build_command: str
+    test_command: str
+    words: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether this is a problem (S-2.2.25): no judgement, no quote, no acceptance."""
+        return self.kind == "problem"
+
+    @property
+    def label(self) -> str:
+        """How the Prefect UI names it."""
+        return f"{self.customer} {self.reference}"
+
+
+def request_of(case: CaseRun) -> Request:
+    """The request of a case, as it was stored when the case was opened."""
+    given = case.case.parameters
+    with case.records.read() as tx:
+        name = agreements.get(tx, case.customer, case.case.agreement_version).name
+    words = {
+        "reference": given["reference"],
+        "title": given["title"],
+        "description": given["description"] or "–",
+        "requester": given["requester"],
+        "customer_name": name,
+    }
+    return Request(
+        kind=given["kind"],
+        customer=case.customer,
+        reference=given["reference"],
+        title=given["title"],
+        description=given["description"],
+        requester=given["requester"],
+        documents=tuple(given["documents"]),
+        build_command=given["build_command"],
+        test_command=given["test_command"],
+        words=words,
+    )
+
+
+def desk(tx: Tx, case: CaseRun) -> Desk:
+    """What questions of this case are made with."""
+    return Desk.open(tx, case.customer, case.case.agreement_version)
+
+
+def tell(
+    case: CaseRun, name: str, words: str, values: dict[str, str] | None = None, *, roles: tuple[str, ...] = ()
+) -> None:
+    """Tell the customer's officers something, once; with their functional administrator at the least."""
+    request = request_of(case)
+
+    def write(tx: Tx) -> list[str]:
+        here = desk(tx, case)
+        seats = here.customer_seats("functional_administrator", *roles)
+        told = contacts(seats, here.listed, here.vendor)
+        for contact in told:
+            said: dict[str, Any] = notice(words, contact.language, **(request.words | (values or {})))
+            mail = outbox.Mail(
+                key=f"notice/{case.lease.case_id}/{name}/{contact.person}",
+                kind="notice",
+                customer=case.customer,
+                recipient=contact,
+                case_id=case.lease.case_id,
+                context=said,
+            )
+            outbox.put(tx, mail)
+        return sorted(contact.person for contact in told)
+
+    case.record(name, write, words=words, values=values or {})

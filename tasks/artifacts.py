@@ -1,0 +1,84 @@
+"""What operators see in the Prefect UI: the state of a case as a table, and all that waits."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from prefect.artifacts import create_table_artifact
+
+from nakoming.agreement.local_time import ZONE
+from nakoming.records import cases, timeline
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from nakoming.records.store import Records
+
+_log = logging.getLogger(__name__)
+OPEN_GATES = "open-gates"
+
+
+def publish(records: Records, case_id: str) -> None:
+    """Renew both artifacts. They are a view: when Prefect does not take them, the case goes on."""
+    try:
+        publish_case(records, case_id)
+        publish_open_gates(records)
+    except Exception:  # noqa: BLE001 - whatever Prefect's API raises; the records hold the truth
+        _log.warning("The artifacts of a case could not be renewed; the next run renews them.")
+
+
+def publish_case(records: Records, case_id: str) -> None:
+    """The state of one case: every step, question and mail so far, and what it waits for."""
+    with records.read() as tx:
+        case = cases.get(tx, case_id)
+        rows = [
+            {
+                "at": local(item.at),
+                "what": item.kind,
+                "name": item.name,
+                "how": item.text,
+                "evidence": item.evidence,
+            }
+            for item in timeline.timeline(tx, case)
+        ]
+        waits = timeline.waits(tx, case)
+    rows.extend(
+        {"at": "now", "what": "waits", "name": wait.what, "how": _for_whom(wait), "evidence": None}
+        for wait in waits
+    )
+    description = f"{case.key}: {case.state}, stage {case.stage or '–'}"
+    create_table_artifact(key=artifact_key(case.key), table=rows, description=description)
+
+
+def publish_open_gates(records: Records) -> None:
+    """All that waits, for whom and until when; what is overdue stands first."""
+    with records.read() as tx:
+        waiting = timeline.waiting_overview(tx)
+        rows: list[dict[str, Any]] = [
+            {
+                "case": wait.case,
+                "waits for": wait.what,
+                "for whom": ", ".join(wait.for_whom),
+                "until": local(wait.until) if wait.until else "–",
+                "since": local(wait.since),
+                "overdue": "yes" if wait.until and wait.until < tx.now else "",
+            }
+            for wait in waiting
+        ]
+    create_table_artifact(key=OPEN_GATES, table=rows, description="What waits, for whom, until when.")
+
+
+def artifact_key(case_key: str) -> str:
+    """The key of a case's artifact: lower-case letters, digits and dashes are all that Prefect takes."""
+    return "case-" + "".join(sign if sign.isalnum() else "-" for sign in case_key.lower())
+
+
+def local(at: datetime) -> str:
+    """An instant in local time, with its weekday."""
+    return at.astimezone(ZONE).strftime("%a %d %b %Y %H:%M")
+
+
+def _for_whom(wait: timeline.Wait) -> str:
+    until = f", until {local(wait.until)}" if wait.until else ""
+    return f"for {', '.join(wait.for_whom) or 'an instant'}{until}"

@@ -1,0 +1,65 @@
+"""The words of questions and notices, Dutch and English, one file each.
+
+A question's words are frozen with its gate when it opens: what a person was shown never changes afterwards.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nakoming.records.gate_model import Field, Question
+
+_FOLDER = Path(__file__).parent
+LANGUAGES = ("nl", "en")
+
+
+def question(template: str, **values: str) -> Question:
+    """The question of this template with `values` filled in, in every language."""
+    written = load("questions", template)
+    fields = tuple(
+        Field(
+            name=f["name"],
+            kind=f.get("kind", "text"),
+            required=f.get("required", True),
+            pattern=f.get("pattern"),
+            verbs=tuple(f.get("verbs", ())),
+        )
+        for f in written.get("fields", ())
+    )
+    fewest, most = written.get("documents", (0, 0))
+    return Question(
+        texts={language: fill(written[language], values) for language in LANGUAGES},
+        fields=fields,
+        documents=(fewest, most),
+        remark_required=tuple(written.get("remark_required", ())),
+    )
+
+
+def notice(template: str, language: str, **values: str) -> dict[str, Any]:
+    """A notice in one language: `title` and `paragraphs`."""
+    filled: dict[str, Any] = fill(load("notices", template)[language], values)
+    filled["paragraphs"] = [paragraph for paragraph in filled["paragraphs"] if paragraph]
+    return filled
+
+
+@cache
+def load(folder: str, template: str) -> dict[str, Any]:
+    """A file of words as it is written."""
+    text = (_FOLDER / folder / f"{template}.yaml").read_text(encoding="utf-8")
+    written: dict[str, Any] = yaml.safe_load(text)
+    return written
+
+
+def fill(words: Any, values: dict[str, str]) -> Any:
+    """Put values into words. Values come from people: braces in them are text, not placeholders."""
+    if isinstance(words, str):
+        return words.format_map(values)
+    if isinstance(words, list):
+        return [fill(each, values) for each in words]
+    if isinstance(words, dict):
+        return {name: fill(each, values) for name, each in words.items()}
+    return words
