@@ -111,14 +111,14 @@ def _vacant(role: str, gap: date, clause: str) -> Problem:
 def _first_gap(persons: Sequence[Person], role: str, start: date) -> date | None:
     """Return the first date from `start` on which nobody may act as `role`; None when there is none.
 
-    Authority can only end on the day after somebody's last day, so only those days are looked at.
+    Authority can only end after somebody's last day, so only those days are looked at; a deputy acts
+    beside the holder, so the end of a deputy's period opens no gap.
     """
     return next((on for on in sorted(_turns(persons, start)) if not authorised(persons, role, on)), None)
 
 
 def _turns(persons: Iterable[Person], start: date) -> set[date]:
     ends = {person.valid_until + ONE_DAY for person in persons if person.valid_until is not None}
-    ends |= {deputy.until_on + ONE_DAY for person in persons for deputy in person.deputy_for}
     return {start} | {on for on in ends if on > start}
 
 

@@ -50,20 +50,19 @@ def _declared(default: Any, clause: str, description: str, origin: Origin) -> An
 
 def walk_terms(model: BaseModel) -> Iterator[Term]:
     """Yield every term below `model`, in the order of declaration."""
-    yield from _walk(model, "", stated=True)
+    yield from _walk(model, "")
 
 
-def _walk(model: BaseModel, prefix: str, *, stated: bool) -> Iterator[Term]:
+def _walk(model: BaseModel, prefix: str) -> Iterator[Term]:
     for name, field in type(model).model_fields.items():
         path = f"{prefix}{name}"
         value = getattr(model, name)
-        here = stated and name in model.model_fields_set
         marks = marks_of(field)
         if marks is not None:
             clause, origin = marks
-            yield Term(path, value, clause, "agreement" if here else origin)
+            yield Term(path, value, clause, "agreement" if name in model.model_fields_set else origin)
         elif isinstance(value, BaseModel):
-            yield from _walk(value, f"{path}.", stated=here)
+            yield from _walk(value, f"{path}.")
 
 
 def marks_of(field: FieldInfo) -> tuple[str, Origin] | None:

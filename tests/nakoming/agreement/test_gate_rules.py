@@ -168,6 +168,17 @@ def test_one_deputy_of_two_is_one_pair_of_eyes_and_both_voices() -> None:
     assert judge(rule(Kind.APPROVAL, seat, needed="all_persons"), answers).state is State.FULFILLED
 
 
+def test_a_deputy_gives_way_to_the_person_who_answers_too() -> None:
+    seat = Seat(
+        role="management",
+        persons=("abe", "bob", "cor"),
+        holders=("bob", "cor"),
+        stand_ins=(("abe", "bob"), ("abe", "cor")),
+    )
+    answers = [says("abe", Verb.APPROVE), says("bob", Verb.APPROVE, 1)]
+    assert judge(rule(Kind.APPROVAL, seat, needed=2), answers).state is State.FULFILLED
+
+
 def test_the_deputy_of_an_excluded_person_answers_for_all_persons() -> None:
     own = rule(Kind.APPROVAL, DEPUTISED, needed="all_persons", excluded=("bob",))
     assert judge(own, [says("ada", Verb.APPROVE)]).state is State.OPEN

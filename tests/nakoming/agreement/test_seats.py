@@ -9,7 +9,7 @@ import pytest
 from nakoming.agreement.errors import NobodyAuthorisedError
 from nakoming.agreement.gate_rules import Seat, resolve_seats
 from nakoming.agreement.loading import load_agreement, load_vendor
-from nakoming.agreement.people import CustomerRole, VendorRole, authorised
+from nakoming.agreement.people import CustomerPerson, CustomerRole, Deputy, VendorRole, authorised, deputies
 from tests.nakoming.agreement.dated import day
 
 if TYPE_CHECKING:
@@ -83,3 +83,12 @@ def test_an_empty_role_is_refused_with_whom_to_add(
     with pytest.raises(NobodyAuthorisedError) as caught:
         resolve_seats(kestrel.persons, (role,), day(on))
     assert str(caught.value) == message
+
+
+def test_a_deputy_s_authority_ends_with_the_principal_s() -> None:
+    last = day("Wed 2027-06-30")
+    ada = CustomerPerson(id="ada", name="Ada", email="ada@plain.example", valid_until=last)
+    period = Deputy(person="ada", from_on=last, until_on=day("Thu 2027-07-01"))
+    dee = CustomerPerson(id="dee", name="Dee", email="dee@plain.example", deputy_for=(period,))
+    assert deputies((ada, dee), ada, last) == (dee,)
+    assert deputies((ada, dee), ada, day("Thu 2027-07-01")) == ()
