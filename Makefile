@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the Python; else the first of this machine that fits is taken.
 
 .DEFAULT_GOAL := help
-.PHONY: help env test-env demo up test test-long bench lint requirements docs clean
+.PHONY: help env demo-env test-env demo up test test-long bench lint requirements docs clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -31,7 +31,10 @@ test-env:
 	$(SET_UP) --for test
 	@$(BIN)/python -m scripts.install_test_packages
 
-demo: env
+demo-env:
+	$(SET_UP) --for demo
+
+demo: demo-env
 	@$(BIN)/nakoming demo $(if $(filter 0,$(WAIT)),--no-wait)
 
 up: env

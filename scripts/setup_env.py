@@ -22,7 +22,11 @@ from scripts.problems import DiskFullError, SetUpError, VenvError
 
 ROOT = Path(__file__).resolve().parent.parent
 # What each purpose installs, in this order: the pip that build.txt pins then installs the rest.
-PURPOSES = {"runtime": ("build", "runtime"), "test": ("build", "runtime", "test")}
+PURPOSES = {
+    "runtime": ("build", "runtime"),
+    "demo": ("build", "runtime", "demo"),
+    "test": ("build", "runtime", "demo", "test"),
+}
 ROOM_MB = 1200
 INTERRUPTED = 130
 

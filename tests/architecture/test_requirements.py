@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("build", "runtime", "test")
+NAMES = ("build", "runtime", "demo", "test")
 PYTHONS = [f"3.{minor}" for minor in range(pythons.OLDEST[1], pythons.NEWEST[1] + 1)]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
