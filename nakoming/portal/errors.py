@@ -1,4 +1,4 @@
-"""What the portal refuses, each with its code. Texts for visitors are in `texts/`; these are for operators."""
+"""What the portal refuses, each with its code. These are for operators; visitors read `texts/`."""
 
 from __future__ import annotations
 

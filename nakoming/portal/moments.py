@@ -29,12 +29,12 @@ _KIB: Final = 1024
 
 
 def day_in_words(on: date, language: str) -> str:
-    """ "vrijdag 11 december 2026"."""
+    """A day: vrijdag 11 december 2026."""
     return f"{_DAYS[language][on.weekday()]} {on.day} {_MONTHS[language][on.month - 1]} {on.year}"
 
 
 def instant_in_words(at: datetime, language: str) -> str:
-    """ "vrijdag 11 december 2026 om 14:05 uur (Nederlandse tijd)"."""
+    """An instant: vrijdag 11 december 2026 om 14:05 uur (Nederlandse tijd)."""
     local = at.astimezone(ZONE)
     day = day_in_words(local.date(), language)
     return _AT[language].format(day=day, time=f"{local:%H:%M}", zone=_zone(local, language))
@@ -57,12 +57,12 @@ def days_left(by: datetime, now: datetime) -> int:
 
 
 def size_in_words(size: int, language: str) -> str:
-    """ "12 kB", "1,4 MB"."""
+    """A size: 12 kB, 1,4 MB."""
     if size < _KIB:
         return f"{size} bytes"
     if size < _KIB * _KIB:
         return f"{round(size / _KIB)} kB"
-    megabytes = f"{size / _KIB / _KIB:.1f}"
+    megabytes = f"{size / _KIB / _KIB:.1f}".removesuffix(".0")
     return f"{megabytes.replace('.', ',') if language == 'nl' else megabytes} MB"
 
 

@@ -9,7 +9,6 @@ from starlette.concurrency import run_in_threadpool
 
 from nakoming.portal import moments, sight
 from nakoming.portal.errors import FormForged
-from nakoming.portal.filling import Problem
 from nakoming.portal.limits import Buckets, Limits, Network, bucket_key, visitor
 from nakoming.portal.views import Reading, kept_documents, load
 from nakoming.records.documents import ALLOWED
@@ -18,11 +17,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from nakoming.portal.filling import Filled
+    from nakoming.portal.filling import Filled, Problem
     from nakoming.portal.pages import Pages
     from nakoming.portal.passes import Pass, Passes
     from nakoming.portal.sight import Sight
-    from nakoming.portal.texts import Words
     from nakoming.portal.waking import Waker
     from nakoming.records.store import Records
 

@@ -11,13 +11,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 
 from nakoming.portal.errors import FormForged, FormUnreadable, LinkUnknown, TooManyRequests
 from nakoming.records.errors import DatabaseLocked, DocumentDamaged
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from nakoming.portal.pages import Pages

@@ -103,7 +103,7 @@ def load(tx: Tx, sight: Sight) -> QuestionView:
 def _people(tx: Tx, gate: Gate, given: list[AnswerRecord], reader: str) -> tuple[Asked, ...]:
     by_person = {answer.person: answer for answer in given}
     eligible = gate.rule.eligible
-    return tuple(
+    asked = [
         Asked(
             name=link.contact.name,
             is_reader=link.contact.person == reader,
@@ -111,7 +111,8 @@ def _people(tx: Tx, gate: Gate, given: list[AnswerRecord], reader: str) -> tuple
         )
         for link in links.of_gate(tx, gate.id)
         if link.contact.person in eligible
-    )
+    ]
+    return tuple(sorted(asked, key=lambda each: (not each.is_reader, each.name)))
 
 
 @dataclass(frozen=True)

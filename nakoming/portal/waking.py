@@ -15,7 +15,7 @@ from typing import Final
 _log = logging.getLogger("nakoming.portal")
 _THREADS: Final = 4
 
-Wake = Callable[[str], None | Awaitable[None]]
+Wake = Callable[[str], Awaitable[None] | None]
 
 
 class Waker:
@@ -46,17 +46,22 @@ class Waker:
             awaited = self._wake(case_id)
             if awaited is not None:
                 await awaited
-        except Exception:  # whatever it is, the decision stands
-            _log.exception("Waking case %s failed; the reconciler will find it.", case_id)
+        except Exception as raised:  # noqa: BLE001 - whatever it is, the decision stands
+            _failed(case_id, raised)
 
     def _in_thread(self, case_id: str) -> None:
         try:
             awaited = self._wake(case_id)
             if awaited is not None and self._loop is not None:
                 asyncio.run_coroutine_threadsafe(_finish(awaited), self._loop).result()
-        except Exception:  # the same
-            _log.exception("Waking case %s failed; the reconciler will find it.", case_id)
+        except Exception as raised:  # noqa: BLE001 - the same
+            _failed(case_id, raised)
 
 
 async def _finish(awaited: Awaitable[None]) -> None:
     await awaited
+
+
+def _failed(case_id: str, raised: Exception) -> None:
+    """The case is named; what was raised may quote addresses and is named by its kind only."""
+    _log.error("Waking case %s failed (%s); the reconciler will find it.", case_id, type(raised).__name__)
