@@ -2,15 +2,16 @@
 
     python bench/warm_worker.py [--runs 50] [--peer-runs 3]
 
-Starts its own Prefect server (SQLite, in a temporary directory, on a free port of loopback), a warm worker, and
-for comparison Prefect's process worker. Prints a table; times are milliseconds from the call of Resume. Clocks of
-all processes are the same one (CLOCK_MONOTONIC).
+Starts its own Prefect server (SQLite, in a temporary directory, on a free port of loopback), a warm worker,
+and for comparison Prefect's process worker. Prints a table; times are milliseconds from the call of Resume.
+All processes read the same clock (CLOCK_MONOTONIC).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import socket
 import statistics
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-FLOW = '''
+FLOW = """
 import time
 from pathlib import Path
 from prefect import flow
@@ -39,7 +40,7 @@ def waits(marks: str) -> None:
     with path.open("a") as file:
         file.write(f"{entered}\\n")
     suspend_flow_run(timeout=None, key=str(len(path.read_text().split())))
-'''
+"""
 STAGES = ("Resume answered", "event arrived", "claimed", "forked", "first line")
 LIMIT_SECONDS = 60.0
 
@@ -72,7 +73,7 @@ def prefect_server(home: Path) -> Iterator[str]:
 
 def _answers(address: str) -> bool:
     try:
-        return urllib.request.urlopen(address, timeout=1).status == 200  # noqa: S310 - loopback
+        return bool(urllib.request.urlopen(address, timeout=1).status == 200)  # noqa: S310 - loopback
     except OSError:
         return False
 
@@ -85,7 +86,9 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def resumes(client: Any, pool: str, project: Path, runs: int, stamps: dict[str, float]) -> list[list[float]]:
+async def resumes(
+    client: Any, pool: str, project: Path, runs: int, stamps: dict[str, float]
+) -> list[list[float]]:
     """Resume one run again and again; return the milliseconds of each stage for each time."""
     marks = project / f"{pool}.marks"
     marks.touch()
@@ -96,7 +99,7 @@ async def resumes(client: Any, pool: str, project: Path, runs: int, stamps: dict
     run = await client.create_flow_run_from_deployment(deployment, parameters={"marks": str(marks)})
 
     async def is_suspended() -> bool:
-        return (await client.read_flow_run(run.id)).state_name == "Suspended"
+        return bool((await client.read_flow_run(run.id)).state_name == "Suspended")
 
     times = []
     for _ in range(runs):
@@ -176,7 +179,7 @@ def report(name: str, times: list[list[float]]) -> None:
     print(f"\n{name}, n = {len(times)} (milliseconds after Resume)")
     for index, stage in enumerate(STAGES):
         column = sorted(row[index] for row in times)
-        if column[0] == column[0]:  # noqa: PLR0124 - not a number: this worker has no such stage
+        if not math.isnan(column[0]):  # the peer has no such stage
             high = column[min(len(column) - 1, int(0.95 * len(column)))]
             print(f"  {stage:<16} median {statistics.median(column):8.1f}   95 % {high:8.1f}")
 

@@ -8,8 +8,6 @@ Prefect's own.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -23,7 +21,9 @@ from prefect.runner._flow_run_executor import FlowRunExecutor
 from prefect.runner._process_manager import ProcessHandle, ProcessManager, create_isolated_termination_scope
 from prefect.runner._state_proposer import StateProposer
 
+from deployments.warm.ends import kill_group, stop_group
 from deployments.warm.errors import StillRunningError
+from deployments.warm.hooks import ForkedHooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import Flow as APIFlow
-    from prefect.client.schemas.objects import FlowRun, State
+    from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
 
+    from deployments.warm.forked import ForkedProcess
     from deployments.warm.job import Place
-    from deployments.warm.stable import ForkedProcess, Stable
+    from deployments.warm.stable import Stable
 
 _GROUP_POLL_SECONDS = 0.05
 FORMER_SECONDS = 10.0
@@ -196,7 +197,7 @@ class Execution:
                         pid=former.process.pid, flow_run_id=flow_run_id, seconds=FORMER_SECONDS
                     )
                     get_logger("worker.warm").warning("%s", error)
-                    _kill_group(former.process)
+                    kill_group(former.process)
 
     async def _fork(self, flow_run_id: UUID, place: Place, request: dict[str, Any]) -> ForkedProcess:
         with suppress(
@@ -266,42 +267,4 @@ class HandOver:
             await self._process.wait()
         finally:
             if self._process.returncode is None:  # the worker is being stopped
-                _kill_group(self._process)
-
-
-def _kill_group(process: ForkedProcess) -> None:
-    if process.pid is not None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-class ForkedHooks:
-    """Runs a flow's on_crashed and on_cancellation hooks in a forked child, with the flow's own code."""
-
-    def __init__(self, stable: Stable, place: Place, request: dict[str, Any]) -> None:
-        self._stable = stable
-        self._place = place
-        self._request = request
-
-    async def run_cancellation_hooks(self, flow_run: FlowRun, state: State) -> None:
-        """Run the hooks for Cancelling."""
-        await self._run("cancellation", flow_run, state)
-
-    async def run_crashed_hooks(self, flow_run: FlowRun, state: State) -> None:
-        """Run the hooks for Crashed."""
-        await self._run("crashed", flow_run, state)
-
-    async def _run(self, hooks: str, flow_run: FlowRun, state: State) -> None:
-        request = {
-            **self._request,
-            "kind": "hooks",
-            "hooks": hooks,
-            "flow_run": flow_run.model_dump(mode="json"),
-            "state": state.model_dump(mode="json"),
-        }
-        process = await self._stable.fork(self._place.directory, self._place.entrypoint, request)
-        try:
-            await process.wait()
-        except asyncio.CancelledError:
-            _kill_group(process)
-            raise
+                await stop_group(self._process)

@@ -1,7 +1,7 @@
 """Parts of Prefect's engine, made to fit a short run.
 
-Each does what the original does, at another moment or once instead of twice: nothing is left out. They replace
-names of Prefect's modules in the forkserver, hence in its children only.
+Each does what the original does, at another moment or once instead of twice: nothing is left out. They
+replace names of Prefect's modules in the forkserver, hence in its children only.
 Prefect is pinned; `tests/deployments/warm` fails when one of the names is gone.
 """
 

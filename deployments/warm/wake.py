@@ -26,6 +26,7 @@ _DUE = tuple(
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 15.0
 _STEADY_SECONDS = 30.0
+_SUBSCRIBED_SECONDS = 1.0
 
 
 class WakeListener:
@@ -85,6 +86,8 @@ class WakeListener:
             self.connected.set()
             self._logger.info("Listening to the events of the work pool")
             self._on_due()
+            # What became due between that poll and the server's taking note of us is in neither.
+            asyncio.get_running_loop().call_later(_SUBSCRIBED_SECONDS, self._on_due)
             async for event in events:
                 self._take(event)
 

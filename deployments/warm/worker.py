@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
-from tempfile import TemporaryDirectory
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import anyio
@@ -18,8 +16,6 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import InfrastructureNotFound, ObjectNotFound
@@ -28,10 +24,10 @@ from prefect.states import Pending
 from prefect.workers.base import BaseWorker
 
 from deployments.warm.after_exit import AFTER_EXIT_VARIABLE, AfterExit, call, named
-from deployments.warm.errors import CodePlaceError, CommandNotAllowedError
 from deployments.warm.execution import Execution
-from deployments.warm.job import Place, WarmJobConfiguration, WarmVariables, WarmWorkerResult, place_of
-from deployments.warm.stable import Stable
+from deployments.warm.job import WarmJobConfiguration, WarmVariables, WarmWorkerResult
+from deployments.warm.prepare import Prepared, Preparer, working_directory
+from deployments.warm.stable import Stable, keep_fresh
 from deployments.warm.wake import WakeListener
 
 if TYPE_CHECKING:
@@ -39,11 +35,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from anyio.abc import TaskGroup, TaskStatus
-    from prefect.client.schemas.objects import Flow as APIFlow
     from prefect.client.schemas.objects import FlowRun
-    from prefect.client.schemas.responses import DeploymentResponse
-
-_REFRESH_SECONDS = 2.0
 
 
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResult]):
@@ -70,7 +62,6 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         self._due = asyncio.Event()
         self._polling = asyncio.Lock()
         self._to_cancel: set[UUID] = set()
-        self._flows: dict[UUID, APIFlow] = {}
         self._services: list[asyncio.Task[None]] = []
         self._listener: WakeListener | None = None
         self._execution: Execution | None = None
@@ -109,11 +100,16 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         environment = {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)}
         self._stable = Stable(self._logger, environment)
         await super().setup()
+        self._preparer = Preparer(self.client, self.name)
         self._execution = Execution(self.client, self.name, self._stable)
         # After the client and before the runs in the exit order: runs end first, then what they stand on.
         await self._execution.__aenter__()
         self._services.append(asyncio.create_task(self._poll_when_due(), name="warm-wake"))
-        self._services.append(asyncio.create_task(self._keep_fresh(self._stable), name="warm-preload"))
+        self._services.append(
+            asyncio.create_task(
+                keep_fresh(self._stable, self.client, self._work_pool_name, self._logger), name="warm-preload"
+            )
+        )
 
     async def teardown(self, *exc_info: Any) -> None:
         """Stop listening, end the runs, then the forkservers."""
@@ -139,32 +135,6 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
                 self.work_pool.id, self._take_due, self._take_cancellation, self._logger
             )
             self._services.append(asyncio.create_task(self._listener.run(), name="warm-listener"))
-
-    async def _keep_fresh(self, stable: Stable) -> None:
-        """Preload the flows of the pool's deployments, and again whenever their files change."""
-        while True:
-            with suppress(httpx.HTTPError):
-                for deployment in await self.client.read_deployments(
-                    work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name]))
-                ):
-                    self._want(stable, deployment)
-                break
-            await asyncio.sleep(_REFRESH_SECONDS)
-        while True:
-            try:
-                await stable.refresh()
-            except Exception:
-                self._logger.exception("The flows could not be preloaded; the next run tries again")
-            await asyncio.sleep(_REFRESH_SECONDS)
-
-    def _want(self, stable: Stable, deployment: DeploymentResponse) -> None:
-        try:
-            place = place_of(deployment)
-        except CodePlaceError as error:
-            self._logger.warning("%s", error)
-            return
-        if place.directory is not None and place.entrypoint is not None:
-            stable.want(place.directory, place.entrypoint)
 
     # Finding runs
 
@@ -215,6 +185,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         self._due.set()
 
     def _take_cancellation(self, flow_run_id: UUID) -> None:
+        if self._execution is None:
+            return
         if flow_run_id in self._submitting_flow_run_ids:
             self._to_cancel.add(flow_run_id)
         elif flow_run_id in self.execution.running():
@@ -275,55 +247,14 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         self._emit_flow_run_executed_event(result, prepared.configuration)
 
     async def _prepare(self, flow_run: FlowRun) -> Prepared:
-        """Read what a run needs; changes nothing, so it may be done for nothing.
-
-        Raises:
-            CodePlaceError: Its code is not here.
-            CommandNotAllowedError: It brings a command.
-            ObjectNotFound: Its deployment was deleted.
-        """
-        if flow_run.deployment_id is None:
-            raise CodePlaceError(deployment="(none)", reason="the run has no deployment")
-        deployment = await self.client.read_deployment(flow_run.deployment_id)
-        configuration = await self._configure(flow_run, deployment)
-        if configuration.own_command is not None:
-            raise CommandNotAllowedError(
-                pool=self._work_pool_name, deployment=deployment.name, command=configuration.own_command
-            )
-        return Prepared(configuration, place_of(deployment))
-
-    async def _configure(self, flow_run: FlowRun, deployment: DeploymentResponse) -> WarmJobConfiguration:
-        """Resolve the job variables, as the base class does but without reading the flow each time."""
-        if flow_run.flow_id not in self._flows:
-            self._flows[flow_run.flow_id] = await self.client.read_flow(flow_run.flow_id)
-        pool = copy.deepcopy(self.work_pool)
-        values = {**(deployment.job_variables or {})}
-        own = {**(flow_run.job_variables or {})}
-        if isinstance(values.get("env"), dict):
-            values["env"] = {**values["env"], **own.pop("env", {})}
-        configuration: WarmJobConfiguration = await self.job_configuration.from_template_and_values(
-            base_job_template=pool.base_job_template, values={**values, **own}, client=self.client
-        )
-        configuration.prepare_for_flow_run(
-            flow_run, deployment, self._flows[flow_run.flow_id], pool, self.name, worker_id=self.backend_id
-        )
-        return configuration
+        return await self._preparer.prepare(flow_run, copy.deepcopy(self.work_pool), self.backend_id)
 
     async def _run_at(
         self, flow_run: FlowRun, prepared: Prepared, started: Callable[[int], None]
     ) -> WarmWorkerResult:
-        configuration, place = prepared.configuration, prepared.place
-        with _directory(place) as code:
-            request = {
-                "kind": "flow",
-                "cwd": str(configuration.working_dir or code),
-                "entrypoint": place.entrypoint,
-                "stream_output": configuration.stream_output,
-                "flow_run": flow_run.model_dump(mode="json"),
-                # The worker reports crashes and cancellations, and runs their hooks, once the child is gone.
-                "env": {**configuration.env, "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false"},
-            }
-            end = await self.execution.run(flow_run, place, request, started)
+        with working_directory(prepared.place) as code:
+            request = prepared.request(flow_run, code)
+            end = await self.execution.run(flow_run, prepared.place, request, started)
         if self._hook is not None:
             logger = self.get_flow_run_logger(flow_run)
             self._tasks.start_soon(call, self._hook, flow_run.id, end.exit_code, logger)
@@ -335,7 +266,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
             self._emit_flow_run_submitted_event(configuration)
             await self.client.update_flow_run(flow_run.id, infrastructure_pid=str(pid))
             await self._give_worker_labels_to_flow_run(flow_run.id)
-        except Exception:  # noqa: BLE001 - the run goes on, whether the server knows its pid or not
+        except Exception:  # noqa: BLE001 - the run goes on without
             self.get_flow_run_logger(flow_run).exception("The process id of the run could not be stored.")
 
     async def run(
@@ -344,7 +275,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         configuration: WarmJobConfiguration,
         task_status: TaskStatus[int] | None = None,
     ) -> WarmWorkerResult:
-        """Run one run to its end in a forked child: Prefect's interface; the worker itself goes a shorter way."""
+        """Run one run to its end in a forked child: Prefect's interface, of which this worker needs less."""
         prepared = Prepared(configuration, (await self._prepare(flow_run)).place)
         return await self._run_at(flow_run, prepared, (task_status or TASK_STATUS_IGNORED).started)
 
@@ -361,16 +292,3 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         if flow_run_id is None:
             raise InfrastructureNotFound(f"No child of worker {self.name!r} has pid {infrastructure_pid}.")
         await self.execution.kill(flow_run_id, grace_seconds)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What is known of a run before its fork."""
-
-    configuration: WarmJobConfiguration
-    place: Place
-
-
-def _directory(place: Place) -> AbstractContextManager[str]:
-    """Return the directory of the code: where it is, or a new one for Prefect to fetch it into."""
-    return TemporaryDirectory(prefix="warm-") if place.directory is None else nullcontext(place.directory)

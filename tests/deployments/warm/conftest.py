@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.harness.prefect_server import PrefectServer
 
-FLOWS = '''
+FLOWS = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
 from prefect import flow, task
@@ -74,12 +74,13 @@ def ticks(marks: str) -> None:
 @flow
 async def tells(marks: str) -> None:
     settings = get_current_settings()
-    note(marks, "entered", os.getcwd(), os.environ.get("GIVEN"), settings.flows.default_retries, os.getpgrp() == os.getpid())
+    leads = os.getpgrp() == os.getpid()
+    note(marks, "entered", os.getcwd(), os.environ.get("GIVEN"), settings.flows.default_retries, leads)
 
 @flow
 def fails(marks: str) -> None:
     raise ValueError("no such thing")
-'''
+"""
 RECORDER = """
 import os
 def record(flow_run_id, exit_code):
@@ -165,7 +166,9 @@ class Pool:
     name: str
     project: Path
 
-    def start(self, flow: str, *, path: str | None = None, job: dict[str, Any] | None = None, **more: Any) -> Run:
+    def start(
+        self, flow: str, *, path: str | None = None, job: dict[str, Any] | None = None, **more: Any
+    ) -> Run:
         """Deploy a flow of the project and start a run now."""
         flow_id = self.api.post("/flows/", json={"name": flow}).raise_for_status().json()["id"]
         deployment = {
@@ -186,7 +189,7 @@ class Pool:
 _NUMBERS = itertools.count(1)
 
 
-def make_pool(server: PrefectServer, api: httpx.Client, project: Path) -> Pool:
+def make_pool(api: httpx.Client, project: Path) -> Pool:
     """Write the project; the worker's own command makes the pool."""
     project.mkdir(exist_ok=True)
     (project / "flows_of_test.py").write_text(FLOWS)
@@ -195,8 +198,15 @@ def make_pool(server: PrefectServer, api: httpx.Client, project: Path) -> Pool:
 
 
 @contextlib.contextmanager
-def warm_worker(server: PrefectServer, pool: Pool, *options: str, **settings: str) -> Iterator[int]:
-    """Run `prefect worker start --type warm` on a pool; yield its pid."""
+def warm_worker(
+    server: PrefectServer,
+    pool: Pool,
+    *options: str,
+    said: str = "Listening to the events",
+    stop: signal.Signals = signal.SIGTERM,
+    **settings: str,
+) -> Iterator[int]:
+    """Run `prefect worker start --type warm` on a pool until its log says so; yield its pid."""
     log = pool.project / f"worker-{next(_NUMBERS)}.log"
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool.name, "--type", "warm"]
     environment = server.environment | {
@@ -213,9 +223,9 @@ def warm_worker(server: PrefectServer, pool: Pool, *options: str, **settings: st
     }
 
     def is_ready() -> bool:
-        return log.exists() and "started!" in log.read_text() and "Listening to" in log.read_text()
+        return log.exists() and "started!" in log.read_text() and said in log.read_text()
 
-    with running(command + list(options), log=log, answers=is_ready, env=environment) as worker:
+    with running(command + list(options), log=log, answers=is_ready, env=environment, stop=stop) as worker:
         yield worker.pid
 
 
@@ -251,8 +261,8 @@ def api(prefect_server: PrefectServer) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def pool(prefect_server: PrefectServer, api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    return make_pool(prefect_server, api, tmp_path_factory.mktemp("warm"))
+def pool(api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    return make_pool(api, tmp_path_factory.mktemp("warm"))
 
 
 @pytest.fixture(scope="module")

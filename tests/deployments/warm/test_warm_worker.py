@@ -14,6 +14,8 @@ import pytest
 from tests.deployments.warm.conftest import Pool, forkservers, is_alive, wait_for
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
     from tests.harness.prefect_server import PrefectServer
@@ -28,7 +30,9 @@ def exits(pool: Pool, flow_run_id: str) -> list[int]:
     return [int(code) for run, code in lines if run == flow_run_id]
 
 
-def test_a_pool_of_the_type_is_created_by_the_command(prefect_server: PrefectServer, api: httpx.Client) -> None:
+def test_a_pool_of_the_type_is_created_by_the_command(
+    prefect_server: PrefectServer, api: httpx.Client
+) -> None:
     command = [sys.executable, "-m", "prefect", "work-pool", "create", "by-command", "--type", "warm"]
     environment = prefect_server.environment | {"HTTPS_PROXY": "http://127.0.0.1:9"}
     subprocess.run(command, check=True, capture_output=True, env=environment)
@@ -170,3 +174,33 @@ def test_a_dead_forkserver_crashes_its_runs_and_is_replaced(pool: Pool, worker: 
     assert not is_alive(pid)
     pool.start("tells").reaches("Completed")
     assert parent not in forkservers(worker)
+
+
+def test_the_limit_of_the_pool_is_kept(api: httpx.Client, pool: Pool) -> None:
+    api.patch(f"/work_pools/{pool.name}", json={"concurrency_limit": 1}).raise_for_status()
+    try:
+        first = pool.start("lasts")
+        first.enters()
+        second = pool.start("waits")
+        # The worker hears of the second within milliseconds; a second is long.
+        time.sleep(1.0)
+        assert (second.state["name"], second.lines("entered")) == ("Scheduled", [])
+        first.marks.with_name(first.marks.name + ".enough").touch()
+        second.enters()
+    finally:
+        api.patch(f"/work_pools/{pool.name}", json={"concurrency_limit": None}).raise_for_status()
+
+
+def test_a_project_that_starts_threads_is_not_preloaded_but_runs(
+    pool: Pool, worker: int, tmp_path: Path
+) -> None:
+    source = (pool.project / "flows_of_test.py").read_text()
+    threads = "\nimport threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    (tmp_path / "flows_of_test.py").write_text(source + threads)
+    pool.start("tells", path=str(tmp_path)).reaches("Completed")
+    # The first run made the flow known, so that by now a forkserver tried to preload it.
+    log = next(pool.project.glob("worker-*.log"))
+    wait_for(lambda: f"The flows of {tmp_path} start threads when imported" in log.read_text())
+    assert pool.start("tells", path=str(tmp_path)).enters()[0] == str(tmp_path)
+    for pid in forkservers(worker):
+        assert len(os.listdir(f"/proc/{pid}/task")) == 1  # noqa: PTH208 - not a folder to speak of
