@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nakoming.records.store import Records, Tx
 
 _sent = schema.heads_sent
-_HEAD = re.compile(r"(?P<chain>[a-z][a-z0-9-]*):(?P<seq>[1-9]\d{0,17}):(?P<leaf>[0-9a-f]{64})")
+_HEAD = re.compile(r"(?P<chain>[a-z][a-z0-9-]*):(?P<seq>0|[1-9]\d{0,17}):(?P<leaf>[0-9a-f]{64})")
 
 
 class HeadUnreadable(RecordsError):

@@ -78,6 +78,10 @@ class Keyring:
         """The generations of a customer's key that are there, oldest first."""
         return self._numbers(customer, _LIVE)
 
+    def knows(self, customer: str) -> bool:
+        """Whether there is a key of the customer, or was one that was destroyed."""
+        return bool(self.generations(customer) or self._numbers(customer, _DEAD))
+
     def destroy(self, customer: str) -> list[str]:
         """Overwrite every generation of a customer's key; the names of what was destroyed.
 

@@ -76,6 +76,7 @@ class InDoubt:
 class StepRecord:
     """A step as it lies in the records, for the timeline of a case."""
 
+    id: str
     name: str
     number: int
     state: StepState
@@ -283,6 +284,7 @@ def listed(tx: Tx, case_id: str) -> list[StepRecord]:
     query = select(_steps).where(_steps.c.case_id == case_id).order_by(_steps.c.number)
     return [
         StepRecord(
+            id=row.id,
             name=row.name,
             number=row.number,
             state=StepState(row.state),
