@@ -60,7 +60,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small project with an environment that was just made."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "requirements").mkdir()
-    for name in ("build", "runtime", "test"):
+    for name in ("build", "runtime", "demo", "test"):
         (folder / "requirements" / f"{name}.txt").write_text("# nothing\n", encoding="utf-8")
     (folder / "back_end.py").write_text(BACK_END, encoding="utf-8")
     (folder / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
