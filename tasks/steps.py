@@ -13,7 +13,8 @@ import hashlib
 import inspect
 import typing
 from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -21,7 +22,7 @@ from nakoming.errors import NakomingError
 from nakoming.records.steps import Doubt
 from nakoming.records.types import canonical
 
-if typing.TYPE_CHECKING:
+if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
@@ -123,9 +124,14 @@ class Step(Generic[P, R]):
     def output(self) -> TypeAdapter[R]:
         """Writes and reads the stored output. Built at first use: annotations may name later types."""
         if self._adapter is None:
-            hints = typing.get_type_hints(self.effect)
-            self._adapter = TypeAdapter(hints["return"])
+            self._adapter = TypeAdapter(_returned(self.effect))
         return self._adapter
+
+
+def _returned(effect: Callable[..., Any]) -> Any:
+    """The type an effect gives back; its inputs may name types that only a type checker imports."""
+    named = SimpleNamespace(__annotations__={"return": effect.__annotations__["return"]})
+    return typing.get_type_hints(named, globalns=effect.__globals__)["return"]
 
 
 def step(

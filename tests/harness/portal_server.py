@@ -249,3 +249,30 @@ def evidence_events(at: Office) -> list[str]:
         e = schema.evidence.c
         query = select(e.event).where(e.chain == CUSTOMER).order_by(e.seq)
         return [str(event) for event in tx.connection.execute(query).scalars()]
+
+
+class Visitor:
+    """A person who followed a link and sees its page."""
+
+    def __init__(self, base: str, path: str) -> None:
+        self.client = browser(base)
+        self.base = base
+        self.first = self.client.get(path)
+        self.page = self.first.text
+        self.path = self.first.url.path
+
+    def send(self, answer: str = "approve", files: Any = None, **fields: str) -> httpx.Response:
+        """Fill the form in and send it."""
+        data = filled_in(self.page, answer, **fields)
+        return self.client.post(self.path, data=data, files=files)
+
+    def look(self, **query: str) -> httpx.Response:
+        """Load the page again."""
+        seen = self.client.get(self.path, params=query)
+        self.page = seen.text
+        return seen
+
+    def take_back(self, page: str) -> httpx.Response:
+        """Send the form on a receipt that takes the answer back."""
+        data = hidden(page) | {"word": word_of(page)}
+        return self.client.post(f"{self.path}/retract", data=data)
