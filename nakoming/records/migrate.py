@@ -46,14 +46,28 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def make_folder(records: Records) -> None:
+    """Make the folder of a database that is a file."""
+    if records.engine.url.get_backend_name() == "sqlite" and records.engine.url.database:
+        Path(records.engine.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def require_known(revision: str) -> None:
+    """Refuse a revision that this program does not know.
+
+    Raises:
+        RecordsTooNew: a newer program made it.
+    """
+    _refuse_newer(_script(), revision)
+
+
 def upgrade(records: Records, to: str = "head") -> None:
     """Bring the database up to `to`, in one transaction; nothing happens when it is there already.
 
     Raises:
         RecordsTooNew: the database was made by a newer program.
     """
-    if records.engine.url.get_backend_name() == "sqlite" and records.engine.url.database:
-        Path(records.engine.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(records)
     script = _script()
     with records.engine.connect() as connection, writing(connection).begin():
         if connection.dialect.name == "postgresql":
