@@ -174,7 +174,7 @@ class MailServer(Block):
             MailDeferred: refused for now (4xx), no connection, no login, or no answer in time.
         """
         message_id = _require_sendable(message, recipient)
-        content = message.as_bytes(policy=_WIRE)
+        content = wire_form(message)
         handed_over = False
         try:
             with self._session() as client:
@@ -217,6 +217,11 @@ class MailServer(Block):
 
     def _tls_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+
+
+def wire_form(message: EmailMessage) -> bytes:
+    """The bytes of a message as `send` hands them over, so that their digest can be proven later."""
+    return message.as_bytes(policy=_WIRE)
 
 
 def envelope_id(message_id: str) -> str:

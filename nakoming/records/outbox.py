@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, or_, select, update
 
 from nakoming.records import schema
+from nakoming.records.errors import KeyMissing, SealBroken
 from nakoming.records.events import Event
 from nakoming.records.gate_model import Contact
 from nakoming.records.owners import is_dead
@@ -121,7 +122,8 @@ def put(tx: Tx, mail: Mail) -> str:
 def claim(tx: Tx, owner: str, limit: int = 20) -> list[QueuedMail]:
     """Take mails that are due, and those whose sender died: the attempt is committed before the sending.
 
-    A mail is a sender's for two minutes; `renew` before each sending when there are many.
+    A mail is a sender's for two minutes; `renew` before each sending when there are many. One that cannot be
+    read (its key is away) is left out, and tried again after those two minutes.
     """
     c = _outbox.c
     due = and_(c.state.in_((MailState.QUEUED, MailState.SENDING)), c.next_at <= tx.now)
@@ -137,7 +139,15 @@ def claim(tx: Tx, owner: str, limit: int = 20) -> list[QueuedMail]:
             "next_at": tx.now + _SENDING_LIMIT,
         }
         tx.connection.execute(update(_outbox).where(c.id == row.id).values(values))
-    return [_mail(tx, row) for row in rows]
+    return [mail for row in rows if (mail := _readable(tx, row)) is not None]
+
+
+def _readable(tx: Tx, row: Row[Any]) -> QueuedMail | None:
+    try:
+        return _mail(tx, row)
+    except (KeyMissing, SealBroken) as unreadable:
+        _set(tx, row.id, {"last_error": str(unreadable)})
+        return None
 
 
 def _dead_senders(tx: Tx) -> list[str]:
@@ -194,7 +204,7 @@ def arrived(tx: Tx, message_id: str) -> QueuedMail | None:
     It also says so of a mail that stands in the queue: a sender died after the 250, or the records are older
     than the mail because they were restored from a backup.
     """
-    mail = _by_message(tx, message_id)
+    mail = by_message(tx, message_id)
     if mail is None or mail.state not in {MailState.RELAYED, MailState.SENDING, MailState.QUEUED}:
         return mail
     _set(tx, mail.id, {"state": MailState.ACCEPTED, "settled_at": tx.now})
@@ -204,7 +214,7 @@ def arrived(tx: Tx, message_id: str) -> QueuedMail | None:
 
 def bounced(tx: Tx, message_id: str, reason: str) -> QueuedMail | None:
     """A delivery notice says that it came back; nothing for an unknown message or one that bounced before."""
-    mail = _by_message(tx, message_id)
+    mail = by_message(tx, message_id)
     if mail is None or mail.state == MailState.BOUNCED:
         return None
     _set(tx, mail.id, {"state": MailState.BOUNCED, "settled_at": tx.now, "last_error": reason})
@@ -242,7 +252,8 @@ def waiting(tx: Tx) -> int:
     return int(tx.connection.execute(query).scalar_one())
 
 
-def _by_message(tx: Tx, message_id: str) -> QueuedMail | None:
+def by_message(tx: Tx, message_id: str) -> QueuedMail | None:
+    """The mail that went out under this Message-ID (`<...@...>`), its row locked; none for an unknown one."""
     query = select(_outbox).where(_outbox.c.message_id == message_id).with_for_update()
     row = tx.connection.execute(query).one_or_none()
     return None if row is None else _mail(tx, row)

@@ -12,6 +12,8 @@ from nakoming.records import schema
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from nakoming.records.events import Event
     from nakoming.records.store import Tx
 
@@ -30,7 +32,16 @@ class Proof:
 
 def find(tx: Tx, about: str, event: Event) -> Proof | None:
     """The last evidence of this event about this thing (`answer:<id>`); none when there is no such."""
+    return _last(tx, event, _evidence.c.about == about)
+
+
+def find_of_case(tx: Tx, case_id: str, event: Event) -> Proof | None:
+    """The last evidence of this event in a case; none when there is no such."""
+    return _last(tx, event, _evidence.c.case_id == case_id)
+
+
+def _last(tx: Tx, event: Event, which: ColumnElement[bool]) -> Proof | None:
     e = _evidence.c
-    query = select(e.chain, e.seq, e.at, e.leaf).where(e.about == about, e.event == str(event))
+    query = select(e.chain, e.seq, e.at, e.leaf).where(which, e.event == str(event))
     row = tx.connection.execute(query.order_by(e.seq.desc()).limit(1)).one_or_none()
     return None if row is None else Proof(chain=row.chain, seq=row.seq, at=row.at, leaf=row.leaf)
