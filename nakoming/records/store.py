@@ -59,7 +59,9 @@ class Tx:
         else:
             from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
         statement = insert(table).values(row).on_conflict_do_nothing()
-        return self.connection.execute(statement).rowcount == 1
+        # The count of rows is no answer: PostgreSQL's driver does not tell it for every INSERT.
+        inserted = self.connection.execute(statement.returning(*table.primary_key.columns))
+        return inserted.one_or_none() is not None
 
     def prove(
         self,
