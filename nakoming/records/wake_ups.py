@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from nakoming.records.gate_model import Contact
     from nakoming.records.store import Tx
 
@@ -78,9 +80,9 @@ def _customer(tx: Tx, case_id: str) -> str:
 
 
 def cancel(tx: Tx, gate_id: str) -> None:
-    """The gate closed: nothing of it is due any more."""
+    """The gate closed: nothing of it is due any more, but for a deadline that was missed before."""
     w = _wake_ups.c
-    open_ones = update(_wake_ups).where(w.gate_id == gate_id, w.state == PENDING)
+    open_ones = update(_wake_ups).where(w.gate_id == gate_id, w.state == PENDING, _not_missed(tx))
     tx.connection.execute(open_ones.values(state=CANCELLED))
 
 
@@ -107,10 +109,16 @@ def finish(tx: Tx, case_id: str, name: str) -> None:
 
 
 def cancel_case(tx: Tx, case_id: str) -> None:
-    """The case ended: nothing of it is due any more."""
+    """The case ended: nothing of it is due any more, but for a deadline that was missed before."""
     w = _wake_ups.c
-    open_ones = update(_wake_ups).where(w.case_id == case_id, w.state == PENDING)
+    open_ones = update(_wake_ups).where(w.case_id == case_id, w.state == PENDING, _not_missed(tx))
     tx.connection.execute(open_ones.values(state=CANCELLED))
+
+
+def _not_missed(tx: Tx) -> ColumnElement[bool]:
+    """A deadline that has passed is still to be recorded as missed, also when the answer came late."""
+    w = _wake_ups.c
+    return or_(w.kind != "deadline", w.at >= tx.now)
 
 
 def due(tx: Tx, limit: int = 100) -> list[WakeUp]:
