@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from pydantic import TypeAdapter
 
 from nakoming.records import agreements, answers, cases, gates, steps, wake_ups
-from nakoming.records.errors import InputChanged
+from nakoming.records.errors import InputChanged, ResourceBusy
 from nakoming.records.gate_model import AnswerRecord, Gate, GateSpec, GateState
 from tasks import ledger
 from tasks.nodes import show
@@ -55,6 +55,7 @@ class Outcome:
 
 
 _OUTCOME = TypeAdapter(Outcome)
+_BUSY_SECONDS = 10
 
 
 @dataclass
@@ -109,9 +110,13 @@ class CaseRun:
     def _made(self, name: str, effect: Step[..., R], inputs: dict[str, Any], guard: ledger.Guard) -> R:
         given = digest(plain(inputs))
         if name not in self.finished:
-            output = show(
-                name, lambda: ledger.make(self.records, self.lease, name, given, effect, inputs, guard)
-            )
+            try:
+                output = show(
+                    name, lambda: ledger.make(self.records, self.lease, name, given, effect, inputs, guard)
+                )
+            except ResourceBusy as busy:
+                again = {"name": f"{name}/again", "what": str(busy), "within": _BUSY_SECONDS}
+                raise CaseWaits([again]) from busy
             self.finished[name] = (given, output)
         return effect.output.validate_python(self._stored(name, given))
 

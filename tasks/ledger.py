@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nakoming.errors import NakomingError
 from nakoming.records import steps
+from nakoming.records.errors import ResourceBusy
 from nakoming.records.steps import Doubt
 from tasks.doubts import ask_operator
 from tasks.steps import CannotTell, CleanFailure, DidNotHappen, Happened, Step, Work, digest
@@ -113,7 +114,7 @@ def _failed(
     raised: Exception,
 ) -> None:
     """The effect is over in any case; only what may have half happened stays in doubt."""
-    clean = isinstance(raised, CleanFailure) or effect.settling.doubt != Doubt.ASK
+    clean = isinstance(raised, (CleanFailure, ResourceBusy)) or effect.settling.doubt != Doubt.ASK
     with records.write() as tx:
         if clean:
             steps.fail(tx, lease, name, begun, f"{type(raised).__name__}: {raised}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
@@ -16,8 +17,6 @@ from nakoming.records.store import new_id
 from nakoming.records.types import canonical
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import Row
 
     from nakoming.records.store import Tx
@@ -241,8 +240,20 @@ def wait(tx: Tx, lease: Lease, waits_for: list[dict[str, Any]]) -> None:
     A case that already wants to wake (an answer landed between the look and this) keeps that wish.
     """
     fence(tx, lease)  # takes the row's lock first: an answer commits before this look or wakes us after it
+    _plan_instants(tx, lease.case_id, waits_for)
     wake_at = tx.now if _happened(tx, waits_for) else _earliest_wish(tx, lease.case_id)
     fence(tx, lease, state=State.WAITING, waits_for=waits_for, wake_at=wake_at, attempts=0, **_FREE)
+
+
+def _plan_instants(tx: Tx, case_id: str, waits_for: list[dict[str, Any]]) -> None:
+    """Plan the instants it waits for: `name` and `what`, with `until` (ISO) or `within` (seconds from now)."""
+    from nakoming.records import wake_ups
+
+    for wait in waits_for:
+        if "name" in wait:
+            soon = tx.now + timedelta(seconds=wait.get("within", 0))
+            at = datetime.fromisoformat(wait["until"]) if wait.get("until") else soon
+            wake_ups.plan(tx, case_id, kind="instant", name=wait["name"], at=at, label=wait["what"])
 
 
 def _happened(tx: Tx, waits_for: list[dict[str, Any]]) -> bool:
@@ -250,7 +261,15 @@ def _happened(tx: Tx, waits_for: list[dict[str, Any]]) -> bool:
     g = schema.gates.c
     seen = {wait["gate"]: wait["seen"] for wait in waits_for if "gate" in wait}
     rows = tx.connection.execute(select(g.id, g.state).where(g.id.in_(seen)))
-    return any(row.state != seen[row.id] for row in rows)
+    return any(row.state != seen[row.id] for row in rows) or _freed(tx, waits_for)
+
+
+def _freed(tx: Tx, waits_for: list[dict[str, Any]]) -> bool:
+    """Whether a thing it waits for (`{"resource": name}`) is kept by nobody any more."""
+    wanted = {wait["resource"] for wait in waits_for if "resource" in wait}
+    r = schema.reservations.c
+    kept = set(tx.connection.execute(select(r.resource).where(r.resource.in_(wanted))).scalars())
+    return bool(wanted - kept)
 
 
 def _earliest_wish(tx: Tx, case_id: str) -> datetime | None:
@@ -277,8 +296,9 @@ def wake(tx: Tx, case_id: str, at: datetime | None = None) -> None:
 
 def close(tx: Tx, lease: Lease, outcome: str, payload: dict[str, Any] | None = None) -> None:
     """End the case, with evidence, and let go of it; a question that is still open is asked no more."""
-    from nakoming.records import gates, wake_ups
+    from nakoming.records import gates, reservations, wake_ups
 
+    reservations.free(tx, lease.case_id)
     fence(
         tx,
         lease,

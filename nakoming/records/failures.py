@@ -66,10 +66,11 @@ def withdraw(tx: Tx, case_id: str, by: str, reason: str) -> None:
 
     The epoch moves on, so that a run which works on it at this instant can commit nothing more.
     """
-    from nakoming.records import gates, wake_ups
+    from nakoming.records import gates, reservations, wake_ups
 
     case = _live(tx, case_id)
     gates.revoke_all(tx, case_id, f"withdrawn: {reason}")
+    reservations.free(tx, case_id)
     wake_ups.cancel_case(tx, case_id)
     _set(
         tx,

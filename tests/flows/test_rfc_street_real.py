@@ -37,6 +37,13 @@ def records(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) ->
         yield found
 
 
+def accepted_beta(walker: Walker) -> None:
+    agreed_until_build(walker)
+    walker.deliver("build/1/revision", revision="1.1")
+    walker.enter()
+    walker.answer("acceptance/1/approval", "approve")
+
+
 def agreed_until_build(walker: Walker) -> None:
     walker.enter()
     walker.answer("judgement/choice", "choose", option="specific", remark="Alleen Brouwer werkt zo.")

@@ -17,7 +17,7 @@ from tasks.case_run import CaseRun
 from tasks.waits import CaseWaits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pytest
 
@@ -67,6 +67,7 @@ class Walker:
     subject: str
     parameters: dict[str, Any]
     entries: list[list[dict[str, Any]]] = field(default_factory=list)
+    run: Callable[..., CaseRun] = CaseRun
 
     def enter(self) -> str | None:
         """One run: the outcome when the case ended, nothing when it waits."""
@@ -82,7 +83,7 @@ class Walker:
             )
             lease = cases.acquire(tx, opened.case.id, this_process())
             done = steps.finished(tx, opened.case.id, self.customer)
-            run = CaseRun(self.records, lease, cases.get(tx, opened.case.id), done, done_before=len(done))
+            run = self.run(self.records, lease, cases.get(tx, opened.case.id), done, done_before=len(done))
         try:
             outcome = self.process.walk(run)
         except CaseWaits as waits:
@@ -93,6 +94,11 @@ class Walker:
         with self.records.write() as tx:
             cases.close(tx, lease, outcome)
         return outcome
+
+    def step_names(self) -> list[str]:
+        """The steps that are finished, in the order in which they began."""
+        with self.records.read() as tx:
+            return [step.name for step in steps.listed(tx, self.case.id) if step.finished_at]
 
     @property
     def case(self) -> cases.Case:

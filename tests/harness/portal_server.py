@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 import uvicorn
@@ -205,6 +205,9 @@ def serving(
             time.sleep(0.005)  # until it says so, above
         yield base
     finally:
+        for visitor in Visitor.everyone:
+            visitor.client.close()
+        Visitor.everyone.clear()
         server.should_exit = True
         thread.join(20)
 
@@ -252,9 +255,12 @@ def evidence_events(at: Office) -> list[str]:
 
 
 class Visitor:
-    """A person who followed a link and sees its page."""
+    """A person who followed a link and sees its page; they leave when their portal ends."""
+
+    everyone: ClassVar[list[Visitor]] = []
 
     def __init__(self, base: str, path: str) -> None:
+        self.everyone.append(self)
         self.client = browser(base)
         self.base = base
         self.first = self.client.get(path)

@@ -30,6 +30,23 @@ def running_environments(root: Path, *customers: str) -> Iterator[Path]:
         environments.stop_all(root)
 
 
+FAILING_SCRIPT = """
+import runpy, subprocess, sys
+ended = subprocess.run([sys.executable, "-m", "demo.deploy", *sys.argv[1:]], check=False)
+sys.exit(3 if sys.argv[1] == "install" else ended.returncode)
+"""
+
+
+def break_production(root: Path, customer: str) -> None:
+    """From now on the deploy script of production installs, and then says that it failed."""
+    script = root / "failing_deploy.py"
+    script.write_text(FAILING_SCRIPT, encoding="utf-8")
+    block = DeployScript.load(f"{customer}-production")
+    command = [sys.executable, str(script), *block.command[3:]]
+    changed = block.model_copy(update={"command": command, "script": script})
+    changed.save(f"{customer}-production", overwrite=True)
+
+
 def save_blocks(root: Path, *customers: str) -> None:
     """The connections that agreements and flows name, as blocks of the Prefect server."""
     python = sys.executable
