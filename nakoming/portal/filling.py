@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from nakoming.agreement.gate_rules import Verb
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from nakoming.records.gate_model import Field, Gate
 
 _DUTCH_DATE: Final = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
-_DATE: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _AMOUNT: Final = re.compile(r"\d{1,9}(\.\d{2})?")
 _GROUPED: Final = re.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d{2})?")
 _LIMITS: Final = {"long_text": REMARK_LIMIT}
@@ -135,10 +136,17 @@ def _of_fact(asked: Field, typed: str) -> Iterator[Problem]:
         yield Problem(place, "long", {"length": len(value), "limit": limit}, labelled=asked.name)
     elif asked.pattern and not re.fullmatch(asked.pattern, value):
         yield Problem(place, "form", labelled=asked.name)
-    elif asked.kind == "date" and not asked.pattern and not _DATE.fullmatch(value):
+    elif asked.kind == "date" and not asked.pattern and not _is_date(value):
         yield Problem(place, "date", labelled=asked.name)
     elif asked.kind == "amount" and not asked.pattern and not _AMOUNT.fullmatch(value):
         yield Problem(place, "amount", labelled=asked.name)
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(value) and date.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _of_uploads(filled: Filled, gate: Gate, uploads: list[Upload], most_bytes: int) -> Iterator[Problem]:

@@ -53,7 +53,7 @@ def days_left(by: datetime, now: datetime) -> int:
     """Whole days on the wall calendar from now to the last day on which to answer; below 0 when past."""
     if now > by:
         return -1
-    return (local_date(by - timedelta(microseconds=1)) - local_date(now)).days
+    return max(0, (local_date(by - timedelta(microseconds=1)) - local_date(now)).days)
 
 
 def size_in_words(size: int, language: str) -> str:

@@ -101,7 +101,9 @@ class Troubles:
     async def unreadable(self, request: Request, raised: FormUnreadable) -> Response:
         """A body that is no form, or too large; the rest of it is not waited for."""
         status = 413 if "more than" in raised.data["reason"] else 400
-        return self._said(request, status, "form")
+        response = self._said(request, status, "form")
+        response.headers["Connection"] = "close"
+        return response
 
     async def forged(self, request: Request, _: FormForged) -> Response:
         """Another site made the browser send it."""
