@@ -1,1 +1,41 @@
-"""Connections to outside systems, one system a module."""
+"""Connections to outside systems, one system a module.
+
+The blocks are found here by name (`python -m prefect block register -m blocks`), and each module is imported
+when its block is asked for: whoever needs one does not load the libraries of all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from blocks.build_command import BuildCommand, TestCommand
+    from blocks.deploy_script import DeployScript
+    from blocks.mail_server import MailServer
+    from blocks.mailbox import Mailbox
+    from blocks.ssh import SshHost
+
+__all__ = ["BuildCommand", "DeployScript", "MailServer", "Mailbox", "SshHost", "TestCommand"]
+
+_MODULES = {
+    "BuildCommand": "blocks.build_command",
+    "DeployScript": "blocks.deploy_script",
+    "MailServer": "blocks.mail_server",
+    "Mailbox": "blocks.mailbox",
+    "SshHost": "blocks.ssh",
+    "TestCommand": "blocks.build_command",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a block at its first use."""
+    if name not in _MODULES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Name the blocks also before they are imported."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""The whole of Nakoming on one machine: servers, worker and portal as supervised processes on loopback."""

@@ -1,0 +1,117 @@
+"""The processes of the embedded system, and what each waits for before it starts."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from deployments.embedded import probes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deployments.embedded.probes import Probe
+    from deployments.embedded.system import System
+
+WORKER_NAME = "embedded"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process that is kept running, or one step that is taken once.
+
+    Attributes:
+        name: of its log and in the state file.
+        title: what a person calls it.
+        command: the program, in the foreground.
+        after: the names of those that must be ready first.
+        make_probe: gives a question to ask until it answers; None: ready when it lives.
+        once: a step: ready when it ended well, and never started again.
+        lasts: ends after the others when the system stops.
+        environment: variables of its own.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    make_probe: Callable[[], Probe] | None = None
+    once: bool = False
+    lasts: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def services(system: System) -> list[Service]:
+    """All of them, in the order in which they are shown."""
+    return [_prefect(system), _mailbox(system), *_steps(system), _portal(system), *_runners(system)]
+
+
+def _python(module: str, *words: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *words)
+
+
+def _prefect(system: System) -> Service:
+    port = system.options.prefect_port
+    command = _python("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    healthy = lambda: probes.answers(port, "/api/health", only_ok=True)  # noqa: E731 - a maker of a question
+    return Service("prefect", "Prefect server", command, make_probe=healthy, lasts=True)
+
+
+def _mailbox(system: System) -> Service:
+    smtp, page = system.options.smtp_port, system.options.mailbox_port
+    ports = ("--smtp-port", str(smtp), "--http-port", str(page))
+    command = _python("demo.mailbox", "--root", str(system.home.mail), *ports)
+    return Service(
+        "mailbox", "mail server", command, make_probe=lambda: probes.answers(page, "/"), lasts=True
+    )
+
+
+def _steps(system: System) -> list[Service]:
+    del system
+    return [
+        Service("records", "records", _python("deployments.embedded.records"), once=True),
+        Service("provision", "set-up of Prefect", _python("deployments.embedded.provision"), once=True),
+    ]
+
+
+def _portal(system: System) -> Service:
+    port = system.options.portal_port
+    return Service(
+        "portal",
+        "portal",
+        _python("deployments.portal"),
+        after=("records",),
+        make_probe=lambda: probes.answers(port, "/"),
+    )
+
+
+def _runners(system: System) -> list[Service]:
+    """What works: it needs the records, and Prefect with its blocks and pools."""
+    ready = ("records", "provision", "prefect", "mailbox")
+    return [
+        _worker(system, ready),
+        Service("postman", "postman", _python("tasks.postman"), after=ready),
+        *_reconciler(ready),
+    ]
+
+
+def _reconciler(ready: tuple[str, ...]) -> list[Service]:
+    if find_spec("deployments.reconciler.__main__") is None:
+        return []
+    return [Service("reconciler", "reconciler", _python("deployments.reconciler"), after=ready)]
+
+
+def _worker(system: System, ready: tuple[str, ...]) -> Service:
+    kind, port = system.options.worker, system.options.prefect_port
+    words = ("worker", "start", "--pool", kind, "--type", kind, "--name", WORKER_NAME)
+    return Service(
+        "worker",
+        f"{kind} worker",
+        _python("prefect", *words),
+        after=ready,
+        make_probe=lambda: probes.new_heartbeat(port, kind, WORKER_NAME),
+        # The process worker is woken by polling alone: 2 s keeps the wait short at little cost.
+        environment={"PREFECT_WORKER_QUERY_SECONDS": "2" if kind == "process" else "5"},
+    )
