@@ -62,6 +62,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         self._due = asyncio.Event()
         self._polling = asyncio.Lock()
         self._to_cancel: set[UUID] = set()
+        self._limited = True
         self._services: list[asyncio.Task[None]] = []
         self._listener: WakeListener | None = None
         self._execution: Execution | None = None
@@ -147,8 +148,17 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Poll once, also for cancellations: what an event did not tell."""
         flow_runs = await self._poll()
-        await self._poll_cancellations()
+        with suppress(httpx.HTTPError):
+            self._limited = await self._is_limited()
+            await self._poll_cancellations()
         return flow_runs
+
+    async def _is_limited(self) -> bool:
+        """Say whether a run may have to wait for another one's end."""
+        if self._limit is not None or (self._work_pool and self._work_pool.concurrency_limit is not None):
+            return True
+        queues = await self.client.read_work_queues(work_pool_name=self._work_pool_name)
+        return any(queue.concurrency_limit is not None for queue in queues)
 
     async def _poll(self) -> list[FlowRun]:
         """Take what is due; an unreachable server is no reason to stop, children and listener go on."""
@@ -172,14 +182,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         running = self.execution.running()
         if not running:
             return
-        with suppress(httpx.HTTPError):
-            for flow_run in await self.client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(
-                    id=FlowRunFilterId(any_=list(running)),
-                    state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING])),
-                )
-            ):
-                self._take_cancellation(flow_run.id)
+        cancelling = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING]))
+        for flow_run in await self.client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(running)), state=cancelling)
+        ):
+            self._take_cancellation(flow_run.id)
 
     def _take_due(self) -> None:
         self._due.set()
@@ -230,8 +237,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
                 await self._propose_crashed_state(flow_run, f"Flow run could not be started: {error}")
         finally:
             self._release_limit_slot(flow_run.id)
-            # A slot of this worker, of the queue or of the pool is free: somebody may wait for it.
-            self._due.set()
+            if self._limited:
+                # A slot of this worker, of a queue or of the pool is free: somebody may wait for it. Without
+                # limits nobody does, and each poll makes the server write.
+                self._due.set()
             if not started.is_set():
                 task_status.started()
 

@@ -154,8 +154,8 @@ class Run:
 
     def resume(self) -> None:
         """Resume it."""
-        answer = self.api.post(f"/flow_runs/{self.id}/resume", json={})
-        assert answer.raise_for_status().json()["status"] == "ACCEPT"
+        # SQLite under the server may be busy with another write, which it answers with ABORT.
+        wait_for(lambda: self.api.post(f"/flow_runs/{self.id}/resume", json={}).json()["status"] == "ACCEPT")
 
 
 @dataclass(frozen=True)
