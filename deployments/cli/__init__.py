@@ -1,7 +1,8 @@
 """The `nakoming` command. `deployments/cli/<noun>.py` holds the commands of one noun and is listed here.
 
 Each such module has `app`, a Typer with the noun's commands. It is imported when the command line is read,
-so what is heavy is imported inside its commands. Commands raise `NakomingError`; what prints data takes `--json`.
+so what is heavy is imported inside its commands. Commands raise `NakomingError`; what prints data takes
+`--json`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from nakoming.errors import NakomingError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOUNS: tuple[str, ...] = ()
+NOUNS: tuple[str, ...] = ("agreement", "document", "case", "gate", "evidence", "records")
 """The modules with commands, in the order in which `nakoming --help` shows them."""
 
 INTERRUPTED = 130

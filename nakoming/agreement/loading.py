@@ -60,11 +60,22 @@ def parse_vendor(text: str, name: str) -> Vendor:
 
 def agreement_errors(text: str, name: str) -> tuple[AgreementError, ...]:
     """Return everything that is not allowed in `text`, in order of lines; empty when it is an agreement."""
+    return _errors(text, name, Agreement, agreement_problems)
+
+
+def vendor_errors(text: str, name: str) -> tuple[AgreementError, ...]:
+    """Return everything that is not allowed in `text`, in order of lines; empty when it is a vendor's."""
+    return _errors(text, name, Vendor, vendor_problems)
+
+
+def _errors(
+    text: str, name: str, model: type[Model], check: Callable[[Model], Iterator[Problem]]
+) -> tuple[AgreementError, ...]:
     try:
         document = read_yaml(text, name)
     except AgreementError as error:
         return (error,)
-    return tuple(_read(document, Agreement, agreement_problems)[1])
+    return tuple(_read(document, model, check)[1])
 
 
 def agreement_sha256(text: str) -> str:

@@ -56,3 +56,10 @@ def count(tx: Tx, case_id: str) -> int:
     """How many runs worked on a case."""
     query = select(func.count()).select_from(_runs).where(_runs.c.case_id == case_id)
     return int(tx.connection.execute(query).scalar_one())
+
+
+def of_case(tx: Tx, case_id: str) -> list[str]:
+    """The runs that worked on a case, oldest first."""
+    c = _runs.c
+    query = select(c.run_id).where(c.case_id == case_id).order_by(c.number)
+    return list(tx.connection.execute(query).scalars())

@@ -122,6 +122,22 @@ def get(tx: Tx, customer: str, document_id: str) -> Document:
     return _document(tx, row)
 
 
+def by_id(tx: Tx, document_id: str) -> Document:
+    """The document with this identity, of whatever customer; `DocumentMissing` when there is none."""
+    query = select(_documents).where(_documents.c.id == document_id)
+    row = tx.connection.execute(query).one_or_none()
+    if row is None:
+        raise DocumentMissing(document=document_id, customer="any")
+    return _document(tx, row)
+
+
+def listed(tx: Tx, customer: str) -> list[Document]:
+    """The documents of a customer, newest first."""
+    c = _documents.c
+    query = select(_documents).where(c.customer == customer).order_by(c.stored_at.desc(), c.id)
+    return [_document(tx, row) for row in tx.connection.execute(query)]
+
+
 def _by_digest(tx: Tx, customer: str, sha256: str) -> Document | None:
     c = _documents.c
     query = select(_documents).where(c.customer == customer, c.sha256 == sha256)

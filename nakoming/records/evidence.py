@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 VENDOR_CHAIN = "vendor"
 GENESIS = "0" * 64
-_SALT = 16
+SALT_BYTES = 16
 
 
 @dataclass(kw_only=True)
@@ -102,7 +102,7 @@ def _append(connection: Connection, keys: Keyring, chain: str, entries: Sequence
     records, payloads = [], []
     for entry in entries:
         seq += 1
-        salted = os.urandom(_SALT) + canonical(entry.payload)
+        salted = os.urandom(SALT_BYTES) + canonical(entry.payload)
         row: dict[str, Any] = {
             "chain": chain,
             "seq": seq,
