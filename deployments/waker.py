@@ -60,7 +60,7 @@ class BackgroundWaker:
     async def _ready(self) -> Waker:
         async with self._opening:
             if self._waker is None:
-                records: Records = self._given or await asyncio.to_thread(_installed)
+                records = await asyncio.to_thread(_installed) if self._given is None else self._given
                 self._runs = await Runs().__aenter__()
                 self._waker = Waker(records, self._runs)
             return self._waker
