@@ -150,7 +150,7 @@ def test_a_second_request_waits_for_the_acceptance_environment_and_says_so(
     assert second.case.wake_at is None
     first.answer("acceptance/1/approval", "approve")
     first.enter()
-    assert "production/1/told" in first.step_names(), first.gate("build/2/revision").question.texts["nl"]
+    assert "production/1/told" in first.step_names(), first.gate("build/2/revision").question.texts["nl"]["about"][2]
     assert service(vendor, "production", "/version")["version"] == "1.1.0"
     assert second.case.wake_at is not None
     second.enter()

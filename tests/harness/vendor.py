@@ -43,7 +43,7 @@ def break_production(root: Path, customer: str) -> None:
     script.write_text(FAILING_SCRIPT, encoding="utf-8")
     block = DeployScript.load(f"{customer}-production")
     command = [sys.executable, str(script), *block.command[3:]]
-    changed = block.model_copy(update={"command": command, "script": script})
+    changed = DeployScript(**(block.model_dump() | {"command": command, "script": script}))
     changed.save(f"{customer}-production", overwrite=True)
 
 
@@ -66,9 +66,10 @@ def save_blocks(root: Path, *customers: str) -> None:
         "--artefact={artefact}",
         "--sha256={sha256}",
     ]
-    script = DeployScript(
-        command=deploy, script=ROOT / "demo" / "deploy.py", timeout=timedelta(minutes=2), **common
-    )
     for customer in customers:
         for environment in ("acceptance", "production"):
+            # One object a block: an object that was saved once remembers its document, whatever its name.
+            script = DeployScript(
+                command=deploy, script=ROOT / "demo" / "deploy.py", timeout=timedelta(minutes=2), **common
+            )
             script.save(f"{customer}-{environment}", overwrite=True)
