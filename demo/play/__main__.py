@@ -15,7 +15,7 @@ from nakoming.settings import Settings
 def main() -> int:
     """Play; say one sentence when that cannot be."""
     try:
-        return play(require_running(Settings()), wait=True, console=Console())
+        return play(require_running(Settings()), wait=False, console=Console())
     except NakomingError as error:
         sys.stderr.write(f"{error.code} {error}\n")
         return error.exit_status

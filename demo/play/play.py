@@ -16,6 +16,7 @@ from demo.play.starting import Operator
 from demo.play.summary import as_table, summarise
 from demo.play.watching import KIND, Watch
 from demo.play.web import Browser
+from nakoming.errors import NakomingError
 from nakoming.records.cases import State
 from nakoming.records.store import Records
 
@@ -35,23 +36,31 @@ OUTCOME = "in production"
 
 
 def play(system: System, *, wait: bool, console: Console) -> int:
-    """Play the request, or go on with it; the exit status.
+    """Play the request, or go on with it.
+
+    What keeps it from its end is said in one sentence, see `demo.play.errors`.
 
     Args:
         system: the embedded system, which runs.
         wait: whether it stays up afterwards; only said, not done here.
         console: where progress and the table go.
 
-    Raises:
-        NakomingError: what kept the play from its end, see `demo.play.errors`.
+    Returns:
+        The exit status: 0 when the request is in production and proven to be.
     """
     records = Records.from_settings(system.settings)
+    status = 0
     try:
         with Browser() as browser:
-            _Play(system, records, browser, console).run(wait=wait)
+            _Play(system, records, browser, console).run()
+    except NakomingError as problem:
+        console.print(f"{problem} [{problem.code}]", markup=False, highlight=False, soft_wrap=True)
+        status = problem.exit_status
     finally:
         records.engine.dispose()
-    return 0
+    if wait:
+        console.print("The system stays up until Ctrl-C.")
+    return status
 
 
 class _Play:
@@ -69,7 +78,7 @@ class _Play:
         self._moved_at = time.monotonic()
         self._mark: object = None
 
-    def run(self, *, wait: bool) -> None:
+    def run(self) -> None:
         """Play, prove, tell."""
         look = self._watch.look()
         if look.is_closed:
@@ -80,7 +89,7 @@ class _Play:
         case = look.case
         if case is None or case.outcome != OUTCOME:
             raise OtherOutcomeError(key=self._key, outcome=case.outcome if case else "–")
-        self._tell(case, wait=wait)
+        self._tell(case)
 
     @property
     def _key(self) -> str:
@@ -144,7 +153,7 @@ class _Play:
             seconds=PATIENCE_SECONDS, what=what, logs=log, url=self._operator.address(run)
         )
 
-    def _tell(self, case: Case, *, wait: bool) -> None:
+    def _tell(self, case: Case) -> None:
         summary = summarise(self._records, case)
         self._console.print(as_table(summary))
         production = proving.suite_address(self._system.home.demo, script.CUSTOMER, "production")
@@ -156,8 +165,6 @@ class _Play:
             f"{summary.mails} mails; {summary.seconds:.0f} seconds from request to production."
         )
         self._addresses(production)
-        if wait:
-            self._console.print("The system stays up until Ctrl-C.")
 
     def _addresses(self, production: str) -> None:
         acceptance = proving.suite_address(self._system.home.demo, script.CUSTOMER, "acceptance")

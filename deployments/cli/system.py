@@ -75,15 +75,17 @@ def demo(
     say("Starting; the first time takes about 20 seconds.")
     with started(Settings(), options) as system:
         system.enter()
-        from demo.play import play
+        from rich.console import Console
 
-        from demo.environments import prepare  # after `enter`: what the demo imports reads Prefect's settings
+        from demo.environments import prepare
+        from demo.play.play import play
 
         prepare(system.home.demo)
-        play(system)
-        _show(system)
+        status = play(system, wait=wait, console=Console())
         if wait:
             stay(system)
+    if status:
+        raise typer.Exit(status)
 
 
 def portal(
