@@ -131,8 +131,13 @@ def in_file(file: Path) -> tuple[list[Head], list[int]]:
     heads, bad = [], []
     for number, line in enumerate(lines, start=1):
         try:
-            heads.append(_from_data(json.loads(line), number, file.name))
-        except (ValueError, KeyError, TypeError):
+            head = _from_data(json.loads(line), number, file.name)
+        except (HeadUnreadable, ValueError, KeyError, TypeError):
+            bad.append(number)
+            continue
+        if canonical(_as_data(head)) == line:  # a line that only reads the same was changed
+            heads.append(head)
+        else:
             bad.append(number)
     return heads, bad
 
