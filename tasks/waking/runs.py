@@ -71,7 +71,6 @@ class Runs:
 
     def __init__(self) -> None:
         self._client: PrefectClient = get_client()
-        self._deployments: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         try:
@@ -142,22 +141,19 @@ class Runs:
 
     async def deployment(self, name: str) -> str | None:
         """The id of a deployment by `flow/deployment`; none when there is no such."""
-        if name not in self._deployments:
-            answer = await self._send("GET", f"/deployments/name/{name}")
-            if answer.status_code == HTTPStatus.NOT_FOUND:
-                return None
-            self._deployments[name] = str(_checked(answer)["id"])
-        return self._deployments[name]
+        answer = await self._send("GET", f"/deployments/name/{name}")
+        return None if answer.status_code == HTTPStatus.NOT_FOUND else str(_checked(answer)["id"])
+
+    async def has_deployment(self, deployment_id: str) -> bool:
+        """Whether there is (still) a deployment with this id."""
+        answer = await self._send("GET", f"/deployments/{deployment_id}")
+        return answer.status_code != HTTPStatus.NOT_FOUND
 
     async def tagged(self, tag: str) -> Sequence[str]:
         """The ids of the deployments with a tag, the oldest first."""
         body = {"deployments": {"tags": {"all_": [tag]}}, "limit": PAGE}
         found = _checked(await self._send("POST", "/deployments/filter", json=body))
         return [str(each["id"]) for each in sorted(found, key=lambda each: str(each["created"]))]
-
-    def forget_deployments(self) -> None:
-        """One of them is gone: look again."""
-        self._deployments.clear()
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         http = self._client._client  # noqa: SLF001 - its public methods parse each answer at length, on the way of a decision

@@ -98,12 +98,20 @@ class Waker:
         if run.state == "CANCELLED":
             return await self.hold(wish, run)
         if run.state == "SCHEDULED":
-            await self._told(wish)
-            return Verdict.DONE
+            return await self._judge_scheduled(wish, run)
         if run.state in WORKING and is_dead(wish, run):
             await self.bury(run)
             return await self.hold(wish, run) if run.state == "CANCELLING" else Verdict.REPLACE
         return Verdict.LATER  # it is starting or ending, or was suspended just now: looked at again
+
+    async def _judge_scheduled(self, wish: Wish, run: Run) -> Verdict:
+        """It waits for a worker, which may take long; no worker ever takes one whose deployment is gone."""
+        late = run.age >= PATIENCE / 2
+        if late and wish.deployment_id and not await self._runs.has_deployment(wish.deployment_id):
+            await self._runs.force(run.id, "CRASHED", "Its deployment is gone; another one goes on.")
+            return Verdict.REPLACE
+        await self._told(wish)
+        return Verdict.DONE
 
     async def _start(self, wish: Wish) -> bool:
         """A new run: two wakers make one, for both give it the same key."""
