@@ -50,7 +50,6 @@ class QuestionView:
     mine: AnswerRecord | None
     brought: tuple[Document, ...]
     proof: Proof | None
-    others: int  # open questions of this person beside this one
 
     @property
     def is_late(self) -> bool:
@@ -94,9 +93,6 @@ def load(tx: Tx, sight: Sight) -> QuestionView:
         mine=mine,
         brought=tuple(documents.get(tx, gate.customer, each) for each in mine.documents) if mine else (),
         proof=proofs.find(tx, f"answer:{mine.id}", Event.GATE_ANSWERED) if mine else None,
-        others=sum(
-            link.id != sight.link.id for link in links.open_questions(tx, reader, sight.link.customer)
-        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Facts, remarks and uploads: what is taken, what comes back with a reason, and that nothing typed is lost."""
+"""Facts, remarks and uploads: what is taken, what comes back with a reason; nothing typed is lost."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from sqlalchemy import select, update
 
@@ -159,7 +158,7 @@ def dead_paths(at: Office) -> dict[str, str]:
 def test_whatever_is_wrong_with_a_link_the_answer_is_the_same_to_the_byte(at: Office, base: str) -> None:
     answers = {}
     for name, path in dead_paths(at).items():
-        with httpx.Client(base_url=base) as client:
+        with browser(base) as client:
             response = client.get(path)
             headers = {k: v for k, v in response.headers.items() if k != "date"}
             answers[name] = (response.status_code, headers, response.content)

@@ -261,10 +261,7 @@ def test_filter_hides_what_others_would_log(capsys: pytest.CaptureFixture[str], 
     assert HideTokens().filter(record)
     assert record.getMessage() == 'GET "[hidden]" nk-[hidden]; b'
     logging.config.dictConfig(log_config())
-    try:
-        raise ValueError(path)
-    except ValueError:
-        logging.getLogger("nakoming.portal").exception("failed")
+    logging.getLogger("nakoming.portal").error("failed", exc_info=ValueError(path))
     err = capsys.readouterr().err
     assert "failed" in err
     assert path[3:] not in err
