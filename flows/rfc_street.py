@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from prefect import flow
+from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations for its form
 from pydantic import Field
 
 from flows.rfc import agreed_document, beta, building, closing, intake, judgement, production, quote
@@ -14,8 +15,6 @@ from tasks.process import Process, run_process
 if TYPE_CHECKING:
     from datetime import date
 
-    from prefect.client.schemas.objects import State
-
     from tasks.artefacts import Artefact
     from tasks.case_run import CaseRun
 
@@ -24,19 +23,15 @@ Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")]
 
 @flow(name="rfc-street", flow_run_name="{kind} {customer} {reference}", retries=0, persist_result=False)
 def rfc_street(
-    customer: Annotated[str, Field(description="Short name of the customer, as in its agreement.")],
-    reference: Annotated[Reference, Field(description="The customer's reference: the subject of the case.")],
-    title: Annotated[str, Field(max_length=200, description="What is asked, in a few words.")],
-    requester: Annotated[str, Field(max_length=200, description="E-mail address of whoever asks for it.")],
-    kind: Annotated[
-        Literal["rfc", "problem"], Field(description="A request for change, or a problem to be solved.")
-    ] = "rfc",
-    description: Annotated[str, Field(max_length=4000, description="What is asked, in full.")] = "",
-    documents: Annotated[
-        list[str] | None, Field(description="Ids of documents (`nakoming document add` gives them).")
-    ] = None,
-    build_command: Annotated[str, Field(description="Block of the vendor's build command.")] = "suite",
-    test_command: Annotated[str, Field(description="Block of the vendor's test command.")] = "suite",
+    customer: str,
+    reference: Reference,
+    title: Annotated[str, Field(max_length=200)],
+    requester: Annotated[str, Field(max_length=200)],
+    kind: Literal["rfc", "problem"] = "rfc",
+    description: Annotated[str, Field(max_length=4000)] = "",
+    documents: list[str] | None = None,
+    build_command: str = "suite",
+    test_command: str = "suite",
 ) -> State[Any]:
     """Take a request for change through the development street.
 
@@ -48,6 +43,17 @@ def rfc_street(
         build/N/revision, acceptance/N/approval, closing/delivery.
     Records: one case `rfc/<customer>/<reference>`; starting it again joins it.
     Artifacts: the state of the case, and open-gates.
+
+    Args:
+        customer: Short name of the customer, as in its agreement.
+        reference: The customer's reference, the subject of the case.
+        title: What is asked, in a few words.
+        requester: E-mail address of whoever asks for it.
+        kind: A request for change, or a problem to be solved.
+        description: What is asked, in full.
+        documents: Ids of documents (`nakoming document add` gives them).
+        build_command: Block of the vendor's build command.
+        test_command: Block of the vendor's test command.
     """
     given = {
         "kind": kind,

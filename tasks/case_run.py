@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pydantic import TypeAdapter
 
-from nakoming.records import agreements, answers, cases, gates, steps, wake_ups
+from nakoming.records import agreements, answers, case_facts, cases, gates, steps, wake_ups
 from nakoming.records.errors import InputChanged, ResourceBusy
 from nakoming.records.gate_model import AnswerRecord, Gate, GateSpec, GateState
 from tasks import ledger
@@ -22,7 +22,7 @@ from tasks.steps import Step, digest, plain
 from tasks.waits import CaseWaits, waiting_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from nakoming.agreement.terms import Agreement
     from nakoming.records.cases import Lease
@@ -98,14 +98,16 @@ class CaseRun:
         *,
         inputs: dict[str, Any],
         not_after: datetime | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> R:
         """Make an effect once that stands on gates: they are consumed with its intent, or it does not start.
 
         Raises:
             GateReopened: a gate is not fulfilled any more.
             WindowPassed: it is later than `not_after`.
+            FactChanged: one of `facts` has another value now.
         """
-        return self._made(name, effect, inputs, ledger.Guard(tuple(consumes), not_after))
+        return self._made(name, effect, inputs, ledger.Guard(tuple(consumes), not_after, facts or {}))
 
     def _made(self, name: str, effect: Step[..., R], inputs: dict[str, Any], guard: ledger.Guard) -> R:
         given = digest(plain(inputs))
@@ -208,8 +210,19 @@ class CaseRun:
         output = self.record(name, write)
         return None if output is None else _OUTCOME.validate_python(output)
 
-    def wait_until(self, name: str, instant: datetime, label: str, *, unless: str | None = None) -> bool:
-        """Wait for an instant; True when it is reached, False when gate `unless` is no longer fulfilled.
+    def wait_until(
+        self,
+        name: str,
+        instant: datetime,
+        label: str,
+        *,
+        unless: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Wait for an instant; True when it is reached.
+
+        False when gate `unless` is no longer fulfilled, or one of `facts` has another value now: whoever
+        changes a fact wakes the case.
 
         Raises:
             CaseWaits: it is not reached yet.
@@ -217,7 +230,8 @@ class CaseRun:
 
         def write(tx: Tx) -> bool:
             watched = gates.find(tx, self.lease.case_id, unless) if unless else None
-            if watched is not None and watched.state != GateState.FULFILLED:
+            undone = watched is not None and watched.state != GateState.FULFILLED
+            if undone or not self._hold(tx, facts or {}):
                 wake_ups.finish(tx, self.lease.case_id, f"{name}/until")
                 return False
             if tx.now >= instant:
@@ -227,6 +241,10 @@ class CaseRun:
             raise CaseWaits([*self._instant(name, instant, label), *gate])
 
         return bool(self.record(name, write, instant=instant))
+
+    def _hold(self, tx: Tx, facts: Mapping[str, Any]) -> bool:
+        case_id, customer = self.lease.case_id, self.customer
+        return all(case_facts.get(tx, case_id, customer, name) == value for name, value in facts.items())
 
     def _instant(self, name: str, until: datetime | None, label: str) -> list[dict[str, Any]]:
         if until is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nakoming.errors import NakomingError
-from nakoming.records import steps
+from nakoming.records import case_facts, steps
 from nakoming.records.errors import ResourceBusy
 from nakoming.records.steps import Doubt
 from tasks.doubts import ask_operator
@@ -36,17 +36,28 @@ class WindowPassed(NakomingError):
     code = "NK5104"
 
 
+class FactChanged(NakomingError):
+    """What a step was decided on was changed from outside since."""
+
+    template = "Step {step} was decided on another '{fact}' than the case has now."
+    code = "NK5105"
+
+
 @dataclass(frozen=True)
 class Guard:
-    """What an intent stands on: gates that are consumed with it, and the last instant it may begin."""
+    """What an intent stands on: gates that are consumed with it, facts of the case, the last instant."""
 
     consumes: tuple[str, ...] = ()
     not_after: datetime | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def check(self, tx: Tx, step: str) -> None:
-        """Refuse an intent that comes too late (finish-by)."""
+    def check(self, tx: Tx, lease: Lease, step: str) -> None:
+        """Refuse an intent that comes too late (finish-by), or whose ground has changed."""
         if self.not_after is not None and tx.now > self.not_after:
             raise WindowPassed(step=step, not_after=self.not_after)
+        for name, value in self.facts.items():
+            if case_facts.get(tx, lease.case_id, lease.customer, name) != value:
+                raise FactChanged(step=step, fact=name)
 
 
 def make(
@@ -76,7 +87,7 @@ def make(
             consumes=guard.consumes,
         )
         if isinstance(begun, steps.Begun):
-            guard.check(tx, name)
+            guard.check(tx, lease, name)
     if isinstance(begun, steps.Done):
         return begun.output
     if isinstance(begun, steps.InDoubt):
@@ -144,7 +155,7 @@ def _settle(
             )
             return Happened(output)
     with records.write() as tx:
-        guard.check(tx, name)
+        guard.check(tx, lease, name)
         return steps.repeat(tx, lease, name, doubtful, doubt, effect.timeout)
 
 

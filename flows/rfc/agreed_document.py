@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.rfc.request import Request, desk
 from nakoming.agreement.gate_rules import Kind, Verb
+from nakoming.records.events import Event
 
 if TYPE_CHECKING:
     from nakoming.records.gate_model import GateSpec
@@ -72,6 +73,8 @@ def agreed(case: CaseRun, request: Request, paper: Paper) -> tuple[str, ...]:
         case.ask(approval, partial(_approval, case, request, approval, words, papers))
         answer = case.answer(approval)
         if answer.is_yes:
+            agreed_on = {"document": paper.en, "documents": papers, "round": number, "by": answer.decided_by}
+            case.prove(f"{paper.stage}/evidence", Event.DOCUMENT_AGREED, clause=paper.clause, **agreed_on)
             return papers
         number, remarks = number + 1, " ".join(answer.remarks) or "–"
 

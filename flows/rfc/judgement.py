@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nakoming.records.store import Tx
     from tasks.case_run import CaseRun
 
-_GATE = "judgement/choice"
+CHOICE = "judgement/choice"
 _RELEASE = "judgement/release"
 RELEASE_FACT = "release"
 
@@ -22,8 +22,8 @@ RELEASE_FACT = "release"
 def judged(case: CaseRun, request: Request) -> tuple[bool, str]:
     """Whether the request is specific, and why."""
     case.stage("judgement")
-    case.ask(_GATE, lambda tx: _choice(tx, case, request))
-    answer = case.answer(_GATE)
+    case.ask(CHOICE, lambda tx: _choice(tx, case, request))
+    answer = case.answer(CHOICE)
     reason = " ".join(answer.remarks)
     by = answer.decided_by
     case.prove(
@@ -49,7 +49,7 @@ def assigned_to_release(case: CaseRun, request: Request, reason: str) -> None:
 def _choice(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
     here = desk(tx, case)
     return here.gate(
-        _GATE,
+        CHOICE,
         Kind.CHOICE,
         here.vendor_seats("analyst"),
         "judgement",

@@ -17,7 +17,7 @@ from nakoming.records.errors import GateReopened
 from nakoming.records.events import Event
 from tasks import operators
 from tasks.deployment import Installed, Standing, install, look_at, roll_back
-from tasks.ledger import WindowPassed
+from tasks.ledger import FactChanged, WindowPassed
 
 if TYPE_CHECKING:
     from nakoming.records.store import Tx
@@ -43,11 +43,20 @@ class Result:
 
 @dataclass(frozen=True)
 class _Slot:
-    """The window that is waited for; `last_start` keeps installation and rollback inside it."""
+    """The window that is waited for; `last_start` keeps installation and rollback inside it.
+
+    `release` is the one it was chosen for: when the request is planned for another, it is chosen again.
+    """
 
     start_at: datetime
     last_start_at: datetime
     why: str
+    release: str | None
+
+    @property
+    def facts(self) -> dict[str, str | None]:
+        """What must not change while it is waited for."""
+        return {RELEASE_FACT: self.release}
 
 
 def taken_into_production(
@@ -66,14 +75,14 @@ def taken_into_production(
             accepted_at = answer.closed_at
         case.stage("production", number)
         slot = _slot(case, name, beta, accepted_at, planned_on)
-        if not case.wait_until(f"{name}/window", slot.start_at, slot.why, unless=gate):
-            continue  # the acceptance was taken back while the case waited
+        if not case.wait_until(f"{name}/window", slot.start_at, slot.why, unless=gate, facts=slot.facts):
+            continue  # the acceptance was taken back, or another release planned, while the case waited
         if not _still_built_on(case, name, beta):
             return Result(Went.OVERTAKEN, "Production holds another version than this one was built on.")
         try:
             done = _installed(case, number, beta, gate, slot)
-        except GateReopened:
-            continue  # taken back at the last moment
+        except (GateReopened, FactChanged):
+            continue  # taken back, or planned for another release, at the last moment
         except WindowPassed:
             continue  # the worker was away while the window was open: the next one
         return _verified(case, number, beta, done, planned_on)
@@ -85,6 +94,7 @@ def _installed(case: CaseRun, number: int, beta: Beta, gate: str | None, slot: _
         (gate,) if gate else (),
         install,
         not_after=slot.last_start_at,
+        facts=slot.facts,
         inputs={"target": target(case, "production"), "artefact": beta.artefact},
     )
 
@@ -116,11 +126,13 @@ def _slot(case: CaseRun, name: str, beta: Beta, accepted_at: datetime, planned_o
             "start_at": plan.slot.start_at,
             "last_start_at": plan.slot.end_at - here.terms.deployment.needed,
             "why": f"window of {plan.release_on}" + (f"; passed over {passed}" if passed else ""),
+            "release": release,
         }
 
     found = case.record(f"{name}/slot", read)
     start_at = datetime.fromisoformat(found["start_at"])
-    return _Slot(start_at, datetime.fromisoformat(found["last_start_at"]), found["why"])
+    last_start_at = datetime.fromisoformat(found["last_start_at"])
+    return _Slot(start_at, last_start_at, found["why"], found.get("release"))
 
 
 def _not_before(planned_on: date | None, release: str | None) -> list[datetime]:

@@ -11,6 +11,8 @@ from tasks.questions import Desk
 from tasks.texts import notice
 
 if TYPE_CHECKING:
+    from nakoming.records.cases import Case
+    from nakoming.records.gate_model import Contact
     from nakoming.records.store import Tx
     from tasks.case_run import CaseRun
 
@@ -43,9 +45,14 @@ class Request:
 
 def request_of(case: CaseRun) -> Request:
     """The request of a case, as it was stored when the case was opened."""
-    given = case.case.parameters
     with case.records.read() as tx:
-        name = agreements.get(tx, case.customer, case.case.agreement_version).name
+        return request_from(tx, case.case)
+
+
+def request_from(tx: Tx, case: Case) -> Request:
+    """The same, of a case that nobody works on."""
+    given = case.parameters
+    name = agreements.get(tx, case.customer, case.agreement_version).name
     words = {
         "reference": given["reference"],
         "title": given["title"],
@@ -79,20 +86,35 @@ def tell(
     request = request_of(case)
 
     def write(tx: Tx) -> list[str]:
-        here = desk(tx, case)
-        seats = here.customer_seats("functional_administrator", *roles)
-        told = contacts(seats, here.listed, here.vendor)
-        for contact in told:
-            said: dict[str, Any] = notice(words, contact.language, **(request.words | (values or {})))
-            mail = outbox.Mail(
-                key=f"notice/{case.lease.case_id}/{name}/{contact.person}",
-                kind="notice",
-                customer=case.customer,
-                recipient=contact,
-                case_id=case.lease.case_id,
-                context=said,
-            )
-            outbox.put(tx, mail)
+        said = request.words | (values or {})
+        told = put_notice(tx, case.case, desk(tx, case), name, words, said, roles=roles)
         return sorted(contact.person for contact in told)
 
     case.record(name, write, words=words, values=values or {})
+
+
+def put_notice(
+    tx: Tx,
+    case: Case,
+    here: Desk,
+    name: str,
+    words: str,
+    values: dict[str, str],
+    *,
+    roles: tuple[str, ...] = (),
+) -> tuple[Contact, ...]:
+    """Write the mails of a notice; `name` tells it from others of the case. Who is told."""
+    seats = here.customer_seats("functional_administrator", *roles)
+    told = contacts(seats, here.listed, here.vendor)
+    for contact in told:
+        said: dict[str, Any] = notice(words, contact.language, **values)
+        mail = outbox.Mail(
+            key=f"notice/{case.id}/{name}/{contact.person}",
+            kind="notice",
+            customer=case.customer,
+            recipient=contact,
+            case_id=case.id,
+            context=said,
+        )
+        outbox.put(tx, mail)
+    return told
