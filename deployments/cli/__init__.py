@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from deployments.cli import system
+from deployments.cli import check, system
 from deployments.cli.output import say
 from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOUNS: tuple[str, ...] = ("agreement", "document", "case", "gate", "evidence", "records")
+NOUNS: tuple[str, ...] = ("agreement", "document", "case", "gate", "rfc", "evidence", "records")
 """The modules with commands, in the order in which `nakoming --help` shows them."""
 
 INTERRUPTED = 130
@@ -38,6 +38,7 @@ def make_app(nouns: Sequence[str] = NOUNS) -> typer.Typer:
         rich_markup_mode=None,
     )
     system.add_to(app)
+    check.add_to(app)
     for noun in nouns:
         app.add_typer(import_module(f"deployments.cli.{noun}").app, name=noun)
     return app

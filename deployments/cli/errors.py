@@ -154,3 +154,45 @@ class QuestionOver(NakomingError):
 
     template: ClassVar[str] = "The question '{gate}' of {key} is {state}; only an open one can be {act}."
     code: ClassVar[str] = "NK7168"
+
+
+class RoomScarce(NakomingError):
+    """The disk is nearly full."""
+
+    template: ClassVar[str] = "{free} MB are free in {folder}, and {needed} MB are needed: free some space."
+    code: ClassVar[str] = "NK7180"
+
+
+class NothingLoaded(NakomingError):
+    """The records are there and empty."""
+
+    template: ClassVar[str] = "There is {what} in the records: load them with `nakoming agreement load`."
+    code: ClassVar[str] = "NK7181"
+
+
+class KeysMissing(NakomingError):
+    """There are no keys."""
+
+    template: ClassVar[str] = (
+        "There are no keys in {folder}: bring back the folder of keys; without it nothing can be read. "
+        "On a new installation `nakoming agreement load` makes them."
+    )
+    code: ClassVar[str] = "NK7182"
+
+
+class KeysExposed(NakomingError):
+    """Others may read a key."""
+
+    template: ClassVar[str] = (
+        "{path} has mode {mode}, so others may read it: take it from them with chmod go= {path}."
+    )
+    code: ClassVar[str] = "NK7183"
+
+
+class PortalWrong(NakomingError):
+    """Something else answers where the portal should."""
+
+    template: ClassVar[str] = (
+        "{url}/health answers {status}: see that NAKOMING_PORTAL_URL is the portal's address."
+    )
+    code: ClassVar[str] = "NK7184"
