@@ -20,6 +20,7 @@ def pages(root: Path = ROOT) -> Iterator[tuple[Path, str]]:
         assert spec is not None, path  # noqa: S101 - a path that ends in .py always has one
         assert spec.loader is not None, path  # noqa: S101 - the same
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look their module up
         spec.loader.exec_module(module)
         yield root / module.TARGET, module.render()
 

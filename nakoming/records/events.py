@@ -38,6 +38,7 @@ class Event(StrEnum):
     MAIL_BOUNCED = "mail:message:bounced"
     MAIL_REFUSED = "mail:message:refused"
     DOCUMENT_STORED = "document:file:stored"
+    DOCUMENT_AGREED = "document:version:agreed"
     TERM_BREACHED = "agreement:term:breached"
     TARGET_MISSED = "agreement:own_target:missed"
     RFC_RECEIVED = "rfc:request:received"

@@ -38,6 +38,7 @@ def street(records: Records, **given: str) -> Walker:
     return Walker(records, PROCESS, "brouwer", GIVEN["reference"], GIVEN | given)
 
 
+@pytest.mark.clause("S-2.3.2a")
 def test_an_authorised_request_goes_to_the_analyst(records: Records) -> None:
     walker = street(records)
     assert walker.enter() is None
@@ -59,6 +60,7 @@ def test_a_stranger_is_asked_about_and_a_refusal_ends_it(records: Records) -> No
     assert told.recipient.person == "brouwer:joost-smit"
 
 
+@pytest.mark.clause("S-2.3.3", "S-2.3.4")
 def test_a_refused_quote_ends_the_request_before_anything_is_built(records: Records) -> None:
     walker = street(records)
     walker.enter()
@@ -101,6 +103,7 @@ def test_a_judgement_without_a_reason_is_not_taken(records: Records) -> None:
         walker.answer("judgement/choice", "choose", option="specific")
 
 
+@pytest.mark.clause("S-2.3.2b", "S-2.3.2c", "S-2.3.6")
 def test_documents_go_round_until_the_customer_approves(records: Records) -> None:
     walker = street(records)
     walker.enter()
@@ -123,6 +126,7 @@ def test_documents_go_round_until_the_customer_approves(records: Records) -> Non
     assert [gate.name for gate in walker.open_gates()] == ["functional-specification/1/delivery"]
 
 
+@pytest.mark.clause("S-2.2.25")
 def test_a_problem_has_no_quote_and_a_technical_specification(records: Records) -> None:
     walker = street(records, kind="problem")
     walker.enter()

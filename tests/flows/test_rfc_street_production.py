@@ -60,6 +60,7 @@ def let_it_be(records: Records, instant: datetime) -> None:
         clock.set_to(tx.connection, instant)
 
 
+@pytest.mark.clause("S-2.3.2h")
 def test_the_first_window_that_keeps_both_lead_times_is_taken(vendor: Path, on_sla_terms: Records) -> None:
     # Mon 23 Nov 2026 is the last day for a beta of the release of Sat 5 Dec 2026 (S-2.6.1).
     let_it_be(on_sla_terms, datetime(2026, 11, 23, 9, tzinfo=UTC))
@@ -150,7 +151,9 @@ def test_a_second_request_waits_for_the_acceptance_environment_and_says_so(
     assert second.case.wake_at is None
     first.answer("acceptance/1/approval", "approve")
     first.enter()
-    assert "production/1/told" in first.step_names(), first.gate("build/2/revision").question.texts["nl"]["about"][2]
+    assert "production/1/told" in first.step_names(), first.gate("build/2/revision").question.texts["nl"][
+        "about"
+    ][2]
     assert service(vendor, "production", "/version")["version"] == "1.1.0"
     assert second.case.wake_at is not None
     second.enter()

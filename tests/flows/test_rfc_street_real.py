@@ -72,6 +72,7 @@ def service(root: Path, environment: str, path: str) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.clause("S-2.3.2d", "S-2.3.2e", "S-2.3.2f", "S-2.3.2g")
 def test_a_request_goes_from_a_red_test_and_a_rejected_beta_to_production(
     vendor: Path, records: Records
 ) -> None:
