@@ -24,8 +24,8 @@ STAGES = {
     "judgement": "Judgement",
     "quote": "Quote",
     "planning": "Planning",
-    "requirement-analysis": "Requirement analysis",
-    "functional-specification": "Functional specification",
+    "requirement-analysis": "Requirements",
+    "functional-specification": "Specification",
     "build": "Build",
     "test": "Test",
     "beta": "Beta",
@@ -79,12 +79,18 @@ class Board:
         """Tell where the case stands."""
         stage = (look.case.stage if look.case else None) or ""
         if stage and stage != self._stage:
-            self._passed.setdefault(self._stage, "")
+            self._pass_all_before(stage)
             self._stage = stage
             if self._live is None:
                 self.say(f"— {STAGES.get(stage, stage)}")
         self._waits = look.waits
         self._draw()
+
+    def _pass_all_before(self, stage: str) -> None:
+        """A stage may have come and gone between two looks."""
+        order = list(STAGES)
+        for name in order[: order.index(stage)] if stage in STAGES else ():
+            self._passed.setdefault(name, "")
 
     def _draw(self) -> None:
         if self._live is None:

@@ -139,18 +139,20 @@ class _Play:
             raise self._nothing_moves(look, office)
 
     def _nothing_moves(self, look: Look, office: Office) -> NothingMovesError:
-        logs, what = self._system.home.logs, f"{self._key} is {look.state}"
-        log, run = logs / "worker.log", look.run or self._started
+        log, why = "worker.log", ""
         if office.unknown:
-            what += f", and nobody knows an answer to '{office.unknown[-1]}'"
+            why = f", and nobody knows an answer to '{office.unknown[-1]}'"
         elif look.unsent:
-            what += f", and {look.unsent} mails are not sent"
-            log = logs / "postman.log"
+            log, why = "postman.log", f", and {look.unsent} mails are not sent"
         elif look.waits:
-            what += f" for {'; '.join(look.waits)}"
-            log = logs / "reconciler.log"
+            log, why = "portal.log", f" for {'; '.join(look.waits)}"
+        elif look.case is not None and look.case.wake_at is not None:
+            log, why = "reconciler.log", ", and no run has taken it up"
         return NothingMovesError(
-            seconds=PATIENCE_SECONDS, what=what, logs=log, url=self._operator.address(run)
+            seconds=PATIENCE_SECONDS,
+            what=f"{self._key} is {look.state}{why}",
+            logs=self._system.home.logs / log,
+            url=self._operator.address(look.run or self._started),
         )
 
     def _tell(self, case: Case) -> None:

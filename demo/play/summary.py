@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from demo.play.board import STAGES
-from nakoming.agreement.local_time import ZONE
+from nakoming.agreement.local_time import ZONE, local_date
 from nakoming.records import agreements, answers, case_runs, gates, outbox, proofs, steps
 from nakoming.records.events import Event
 from nakoming.records.timeline import ItemKind, timeline
@@ -25,17 +26,18 @@ if TYPE_CHECKING:
     from nakoming.records.store import Records, Tx
 
 _SYSTEM = "Nakoming"
+_SHORT = 20  # a fact that fits in a line of the table
 _FACTS = {
-    Event.RFC_RECEIVED: ("intake", "Request received from an authorised officer"),
+    Event.RFC_RECEIVED: ("intake", "Received, requester authorised"),
     Event.RFC_CONFIRMED: ("intake", "Request confirmed"),
     Event.BUILD_MADE: ("build", "Artefact built"),
-    Event.TEST_FAILED: ("test", "Tests red: back to the builder"),
+    Event.TEST_FAILED: ("test", "Tests red: back to build"),
     Event.TEST_PASSED: ("test", "Tests green"),
-    Event.BETA_INSTALLED: ("beta", "Installed on acceptance, verified"),
-    Event.PRODUCTION_INSTALLED: ("production", "Installed on production, verified"),
+    Event.BETA_INSTALLED: ("beta", "Installed and verified"),
+    Event.PRODUCTION_INSTALLED: ("production", "Installed and verified"),
     Event.DEPLOYMENT_FAILED: ("beta", "Installation failed"),
     Event.TERM_BREACHED: ("production", "A term was breached"),
-    Event.RFC_CLOSED: ("closing", "Closed; the customer was told"),
+    Event.RFC_CLOSED: ("closing", "Closed, customer told"),
 }
 
 
@@ -117,13 +119,16 @@ def summarise(records: Records, case: Case) -> Summary:
 
 def as_table(summary: Summary) -> Table:
     """The table of what happened: stage, what, who decided, when, evidence number."""
-    table = Table(title=f"{summary.key}: {summary.outcome}", title_justify="left", highlight=False)
-    for heading in ("Stage", "What", "Who", "When (Amsterdam)", "Evidence"):
-        table.add_column(heading, no_wrap=heading not in {"What", "Who"})
+    opened_on, closed_on = local_date(summary.opened_at), local_date(summary.closed_at)
+    title = f"{summary.key}: {summary.outcome}, {closed_on} (times of Amsterdam)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, highlight=False)
+    for heading in ("Stage", "What", "Who", "When", "Evidence"):
+        table.add_column(heading, no_wrap=heading != "What")
+    wall = "%H:%M:%S" if opened_on == closed_on else "%d-%m %H:%M:%S"
     before = ""
     for row in summary.rows:
         stage = STAGES.get(row.stage, row.stage)
-        when = f"{row.at.astimezone(ZONE):%Y-%m-%d %H:%M:%S}"
+        when = row.at.astimezone(ZONE).strftime(wall)
         table.add_row("" if stage == before else stage, escape(row.what), escape(row.who), when, row.evidence)
         before = stage
     return table
@@ -146,8 +151,8 @@ def _answers(tx: Tx, case: Case) -> Iterator[Row]:
 def _what(gate: Gate, answer: AnswerRecord) -> str:
     texts = gate.question.texts["en"]
     label = texts["options"][answer.option] if answer.option else texts["verbs"][answer.verb]["label"]
-    facts = "".join(f" {value}" for value in answer.facts.values() if "\n" not in value)
-    return f"{texts['title']} → {label}{facts}"
+    facts = (value for value in answer.facts.values() if len(value) <= _SHORT)
+    return ": ".join((label, *facts))
 
 
 def _names(tx: Tx, case: Case) -> dict[str, str]:

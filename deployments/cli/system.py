@@ -77,13 +77,16 @@ def demo(
         system.enter()
         from rich.console import Console
 
-        from demo.environments import prepare
+        from demo.environments import prepare, stop_all
         from demo.play.play import play
 
-        prepare(system.home.demo)
-        status = play(system, wait=wait, console=Console())
-        if wait:
-            stay(system)
+        try:
+            prepare(system.home.demo)
+            status = play(system, wait=wait, console=Console())
+            if wait:
+                stay(system)
+        finally:
+            stop_all(system.home.demo)  # the customers' Suites are no processes of the supervisor
     if status:
         raise typer.Exit(status)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deployments.embedded.probes import Probe
+from deployments.warm.after_exit import AFTER_EXIT_VARIABLE
     from deployments.embedded.system import System
 
 WORKER_NAME = "embedded"
@@ -113,5 +114,8 @@ def _worker(system: System, ready: tuple[str, ...]) -> Service:
         after=ready,
         make_probe=lambda: probes.new_heartbeat(port, kind, WORKER_NAME),
         # The process worker is woken by polling alone: 2 s keeps the wait short at little cost.
-        environment={"PREFECT_WORKER_QUERY_SECONDS": "2" if kind == "process" else "5"},
+        environment={
+            "PREFECT_WORKER_QUERY_SECONDS": "2" if kind == "process" else "5",
+            AFTER_EXIT_VARIABLE: "deployments.after_exit.look_again",
+        },
     )

@@ -1,0 +1,214 @@
+"""`nakoming demo` as a newcomer starts it: everything real, counted afterwards from the outside."""
+
+from __future__ import annotations
+
+import contextlib
+import email
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from demo import environments
+from demo.environment_folder import EnvironmentFolder
+from demo.play import script
+from nakoming.records import cases, evidence_check
+from nakoming.records.store import Records
+from nakoming.settings import Settings
+from tests.harness.processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAKOMING = Path(sys.executable).with_name("nakoming")
+STAYS_UP = "The system stays up until Ctrl-C."
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home folder with ports of its own, and what a demo left in it."""
+
+    path: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Home:
+        """A home that is not there yet, on free ports."""
+        names = ("PORTAL", "PREFECT", "MAILBOX", "SMTP")
+        ports = {f"NAKOMING_{name}_PORT": str(free_port()) for name in names}
+        return cls(folder, {**os.environ, **ports, "NAKOMING_HOME": str(folder)})
+
+    def demo(self, *words: str) -> subprocess.Popen[str]:
+        """Start the demo; what it says comes on one pipe."""
+        return subprocess.Popen(
+            [NAKOMING, "demo", *words],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @contextlib.contextmanager
+    def records(self) -> Iterator[Records]:
+        """Its records, for the length of the block."""
+        opened = Records.from_settings(Settings(home=self.path))
+        try:
+            yield opened
+        finally:
+            opened.engine.dispose()
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What the demo kept of its play."""
+        figures: dict[str, Any] = json.loads((self.path / "demo.json").read_text(encoding="utf-8"))
+        return figures
+
+    @property
+    def mailboxes(self) -> dict[str, list[str]]:
+        """The Message-IDs of the mails in each mailbox."""
+        return {
+            folder.name: [
+                email.message_from_bytes(path.read_bytes())["Message-ID"] for path in _mails(folder)
+            ]
+            for folder in (self.path / "mail" / "mail").iterdir()
+        }
+
+    def installs(self, environment: str) -> int:
+        """How often something was installed on an environment of the customer, the base included."""
+        lines = (self.path / "demo" / "install.log").read_text(encoding="utf-8").splitlines()
+        done = [json.loads(line) for line in lines]
+        where = Counter(
+            (each["customer"], each["environment"]) for each in done if each["result"] == "installed"
+        )
+        return where[script.CUSTOMER, environment]
+
+
+def _mails(folder: Path) -> list[Path]:
+    return [*(folder / "new").iterdir(), *(folder / "cur").iterdir()]
+
+
+def assert_whole(home: Home) -> None:
+    """Nothing was lost and nothing was done twice."""
+    with home.records() as records:
+        with records.read() as tx:
+            case = cases.find(tx, "rfc", script.CUSTOMER, script.read_request()["reference"])
+        assert case is not None
+        assert (case.state, case.outcome) == ("closed", "in production")
+        assert evidence_check.verify(records) == []
+    for address, mails in home.mailboxes.items():
+        assert len(mails) == len(set(mails)), address
+    assert home.installs("production") == 2  # the base when the environment was made, and this change once
+    assert home.installs("acceptance") == 2  # the red revision came nowhere
+    asked = Counter((row["stage"], row["what"], row["who"]) for row in home.figures["rows"])
+    assert asked["functional-specification", "Ask for changes", "Joost Smit"] == 1
+    assert asked["test", "Tests red: back to build", "Nakoming"] == 1
+    assert asked["production", "Installed and verified", "Nakoming"] == 1
+
+
+@contextlib.contextmanager
+def production_of(home: Home) -> Iterator[str]:
+    """The customer's production, started again for the length of the block."""
+    root = home.path / "demo"
+    environments.start_all(root)
+    try:
+        yield EnvironmentFolder(root, script.CUSTOMER, "production").read_json("service.json")["url"]
+    finally:
+        environments.stop_all(root)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str]:
+    """A home in which the demo was played to its end, and what it said."""
+    home = Home.in_folder(tmp_path_factory.mktemp("demo") / "home")
+    process = home.demo("--no-wait")
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return home, said
+
+
+def test_a_request_goes_from_the_form_in_prefect_to_production(played: tuple[Home, str]) -> None:
+    home, said = played
+    assert_whole(home)
+    with production_of(home) as address:
+        assert script.NEW_FIELD in httpx.get(f"{address}/", trust_env=False).text
+        orders = httpx.get(f"{address}/api/orders", trust_env=False).json()["orders"]
+    assert orders
+    assert {order["urgency"] for order in orders} <= {"normal", "urgent", "critical"}
+    for told in (
+        "Joost Smit looks at http",
+        "the evidence verifies",
+        home.environment["NAKOMING_PREFECT_PORT"],
+    ):
+        assert told in said
+
+
+def test_everybody_who_decided_was_asked_by_mail(played: tuple[Home, str]) -> None:
+    home, _ = played
+    decided = {row["who"].lower().replace(" ", ".") for row in home.figures["rows"]} - {"nakoming"}
+    assert decided == {address.partition("@")[0] for address in home.mailboxes} & decided
+    assert len(decided) == 6
+    assert home.figures["mails"] == sum(len(mails) for mails in home.mailboxes.values())
+
+
+def test_nothing_of_it_runs_on_when_it_has_ended(played: tuple[Home, str]) -> None:
+    home, _ = played
+    states = environments.status_all(home.path / "demo")
+    assert [state for state in states if state.get("running")] == []
+    for name, port in home.environment.items():
+        if name.startswith("NAKOMING_") and name.endswith("_PORT"):
+            with pytest.raises(httpx.ConnectError):
+                httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+
+
+def test_a_second_start_shows_what_happened_and_stays_up_until_ctrl_c(played: tuple[Home, str]) -> None:
+    home, _ = played
+    mails, figures = home.mailboxes, home.figures
+    process = home.demo()
+    said = until(process, STAYS_UP)
+    try:
+        assert "has been played before" in said
+        shown = httpx.get(f"http://127.0.0.1:{home.environment['NAKOMING_PREFECT_PORT']}/", trust_env=False)
+        assert shown.status_code == httpx.codes.OK
+    finally:
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, rest
+    assert home.mailboxes == mails
+    assert home.figures["rows"] == figures["rows"]
+    assert_whole(home)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["names revision 1.1 ", "approves the quote"])
+def test_the_worker_is_killed_on_the_way_and_nothing_is_lost_or_doubled(tmp_path: Path, moment: str) -> None:
+    home = Home.in_folder(tmp_path / "home")
+    process = home.demo("--no-wait")
+    said = until(process, moment)
+    state = json.loads((home.path / "embedded.json").read_text(encoding="utf-8"))
+    worker = state["services"]["worker"]["pid"]
+    os.kill(worker, signal.SIGKILL)
+    rest, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, said + rest
+    assert_whole(home)
+
+
+def until(process: subprocess.Popen[str], sentence: str) -> str:
+    """Read what the demo says up to a sentence."""
+    said = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        said += line
+        if sentence in line:
+            return said
+    raise AssertionError(said)
