@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -60,12 +61,23 @@ def customers(tx: Tx) -> list[str]:
 
 def get(tx: Tx, customer: str, version: int | None = None) -> Agreement:
     """A customer's terms: of a version, or the newest."""
-    return parse_agreement(*_body(tx, customer, version))
+    return _agreement(*_body(tx, customer, version))
 
 
 def vendor(tx: Tx) -> Vendor:
     """The vendor's officers as they are now."""
-    return parse_vendor(*_body(tx, VENDOR, None))
+    return _vendor(*_body(tx, VENDOR, None))
+
+
+# Reading YAML takes 25 ms, and whoever sends mail or opens gates asks each time; what is read is frozen.
+@lru_cache(maxsize=64)
+def _agreement(body: str, name: str) -> Agreement:
+    return parse_agreement(body, name)
+
+
+@lru_cache(maxsize=4)
+def _vendor(body: str, name: str) -> Vendor:
+    return parse_vendor(body, name)
 
 
 def _body(tx: Tx, customer: str, version: int | None) -> tuple[str, str]:

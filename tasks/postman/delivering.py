@@ -94,43 +94,45 @@ def deliver_due(
     return total
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """A mail whose attempt is committed: the message, or what became of it already."""
-
-    mail: QueuedMail
-    message: EmailMessage | None = None
-    settled: Delivered | None = None
-
-
 def _next(records: Records, server: MailServer, portal_url: str, owner: str) -> Delivered | None:
     with records.write() as tx:
         claimed = outbox.claim(tx, owner, limit=1)
-        prepared = _prepare(tx, claimed[0], portal_url, server.sender) if claimed else None
-    if prepared is None:
+    if not claimed:
         return None
-    if prepared.message is None:
-        return prepared.settled
-    return _send(records, server, prepared.mail, prepared.message, owner)
+    mail = claimed[0]
+    made = _made(records, mail, portal_url, server.sender)
+    return made if isinstance(made, Delivered) else _send(records, server, mail, made, owner)
 
 
-def _prepare(tx: Tx, mail: QueuedMail, portal_url: str, sender: str) -> _Prepared:
-    """In the transaction that claims the mail, so that its head is noted before it leaves."""
+def _made(records: Records, mail: QueuedMail, portal_url: str, sender: str) -> EmailMessage | Delivered:
+    """The message; or what became of the mail when there is none to send."""
     try:
-        if is_overtaken(tx, mail):
-            outbox.void(tx, mail)
-            _log.info("mail %s (%s): overtaken, not sent", mail.id, mail.kind)
-            return _Prepared(mail, settled=Delivered(void=1))
-        message, head = compose(tx, mail, portal_url=portal_url, sender=sender)
+        with records.read() as tx:  # nobody who writes waits for a template
+            overtaken = is_overtaken(tx, mail)
+            message, head = (
+                (None, None) if overtaken else compose(tx, mail, portal_url=portal_url, sender=sender)
+            )
     except _NOT_THE_MAIL:
         raise
     except UnknownAgreement as missing:
-        return _Prepared(mail, settled=_defer(tx, mail, reason_of(missing)))
+        with records.write() as tx:
+            return _defer(tx, mail, reason_of(missing))
     except Exception as broken:  # noqa: BLE001 - whatever a mail is made of, it must not stop the others
-        return _Prepared(mail, settled=_refuse(tx, mail, f"it cannot be made: {reason_of(broken)}"))
-    if head is not None:
-        note_head_sent(tx, head.chain, seq=head.seq, leaf=head.leaf)
-    return _Prepared(mail, message=message)
+        with records.write() as tx:
+            return _refuse(tx, mail, f"it cannot be made: {reason_of(broken)}")
+    if message is None:
+        return _void(records, mail)
+    if head is not None:  # before it leaves: a head that is out and not noted could be cut off unseen
+        with records.write() as tx:
+            note_head_sent(tx, head.chain, seq=head.seq, leaf=head.leaf)
+    return message
+
+
+def _void(records: Records, mail: QueuedMail) -> Delivered:
+    with records.write() as tx:
+        outbox.void(tx, mail)
+    _log.info("mail %s (%s): overtaken, not sent", mail.id, mail.kind)
+    return Delivered(void=1)
 
 
 def _send(
