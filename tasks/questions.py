@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nakoming.agreement.gate_rules import Seat
     from nakoming.agreement.terms import Agreement, Vendor
     from nakoming.records.store import Tx
+    from tasks.case_run import CaseRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,3 +136,8 @@ class Desk:
     def _opening(self, working_days: int) -> datetime:
         on = self.calendar.add_working_days(self.today, working_days)
         return to_utc(on, self.terms.service_hours.start)
+
+
+def desk_of(tx: Tx, case: CaseRun) -> Desk:
+    """What questions and notices of a case are made with, at this instant."""
+    return Desk.open(tx, case.customer, case.case.agreement_version)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flows.rfc.request import Request, desk
 from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records.events import Event
+from tasks.questions import desk_of
 
 if TYPE_CHECKING:
+    from flows.rfc.request import Request
     from nakoming.records.gate_model import GateSpec
     from nakoming.records.store import Tx
     from tasks.case_run import CaseRun
@@ -80,7 +81,7 @@ def agreed(case: CaseRun, request: Request, paper: Paper) -> tuple[str, ...]:
 
 
 def _delivery(case: CaseRun, request: Request, name: str, words: dict[str, str], tx: Tx) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         name,
         Kind.DELIVERY,
@@ -97,7 +98,7 @@ def _delivery(case: CaseRun, request: Request, name: str, words: dict[str, str],
 def _approval(
     case: CaseRun, request: Request, name: str, words: dict[str, str], papers: tuple[str, ...], tx: Tx
 ) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         name,
         Kind.APPROVAL,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.rfc.request import Request, desk, tell
+from flows.rfc.request import Request, tell
 from nakoming.agreement.clocks import end_of_day
 from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.agreement.production import production_slot
 from nakoming.records import reservations
 from nakoming.records.events import Event
 from tasks.deployment import Installed, Standing, Target, install, look_at
-from tasks.questions import Due
+from tasks.questions import Due, desk_of
 from tasks.waits import CaseWaits
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _reserved(case: CaseRun, number: int) -> None:
 
 
 def _acceptance(tx: Tx, case: CaseRun, request: Request, name: str, beta: Beta) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     plan = production_slot(
         here.terms,
         here.calendar,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.rfc.request import Request, desk
 from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records.events import Event
 from tasks.artefacts import Artefact, Tested, build_artefact, test_artefact
+from tasks.questions import desk_of
 
 if TYPE_CHECKING:
+    from flows.rfc.request import Request
     from nakoming.records.gate_model import GateSpec
     from nakoming.records.store import Tx
     from tasks.case_run import CaseRun
@@ -54,7 +55,7 @@ def _tested(case: CaseRun, request: Request, number: int, artefact: Artefact) ->
 
 
 def _ready(tx: Tx, case: CaseRun, request: Request, name: str, why: str) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         name,
         Kind.DELIVERY,

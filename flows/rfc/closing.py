@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.rfc.request import Request, desk, tell
+from flows.rfc.request import Request, tell
 from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records.events import Event
+from tasks.questions import desk_of
 
 if TYPE_CHECKING:
     from nakoming.records.gate_model import GateSpec
@@ -29,7 +30,7 @@ def closed(case: CaseRun, request: Request, artefact: Artefact) -> None:
 
 
 def _delivery(tx: Tx, case: CaseRun, request: Request, artefact: Artefact) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         _GATE,
         Kind.DELIVERY,

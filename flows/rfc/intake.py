@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.rfc.request import Request, desk, tell
+from flows.rfc.request import Request, tell
 from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records import documents
 from nakoming.records.events import Event
+from tasks.questions import desk_of
 
 if TYPE_CHECKING:
     from nakoming.records.gate_model import GateSpec
@@ -37,7 +38,7 @@ def taken_in(case: CaseRun, request: Request) -> bool:
 
 def _received(tx: Tx, case: CaseRun, request: Request) -> dict[str, Any]:
     """Match the requester to the authorised list of this very date; see that the documents are theirs."""
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     address = request.requester.strip().lower()
     listed = [person for person in here.listed.persons if person.email.lower() == address]
     known = [person for person in listed if person.is_valid_on(here.today)]
@@ -51,7 +52,7 @@ def _received(tx: Tx, case: CaseRun, request: Request) -> dict[str, Any]:
 
 
 def _confirmation(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         _GATE,
         Kind.APPROVAL,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.rfc.request import Request, desk, tell
+from flows.rfc.request import Request, tell
 from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records import case_facts
 from nakoming.records.events import Event
+from tasks.questions import desk_of
 
 if TYPE_CHECKING:
     from nakoming.records.gate_model import GateSpec
@@ -47,7 +48,7 @@ def assigned_to_release(case: CaseRun, request: Request, reason: str) -> None:
 
 
 def _choice(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         CHOICE,
         Kind.CHOICE,
@@ -63,7 +64,7 @@ def _choice(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
 
 
 def _release(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         _RELEASE,
         Kind.DELIVERY,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.rfc.beta import Beta, target
 from flows.rfc.judgement import RELEASE_FACT
-from flows.rfc.request import desk, tell
+from flows.rfc.request import tell
 from nakoming.agreement.local_time import local_date, start_of_day
 from nakoming.agreement.production import production_slot
 from nakoming.records import case_facts
@@ -18,6 +18,7 @@ from nakoming.records.events import Event
 from tasks import operators
 from tasks.deployment import Installed, Standing, install, look_at, roll_back
 from tasks.ledger import FactChanged, WindowPassed
+from tasks.questions import desk_of
 
 if TYPE_CHECKING:
     from nakoming.records.store import Tx
@@ -106,7 +107,7 @@ def _rejected(case: CaseRun, gate: str) -> Result:
 
 def _slot(case: CaseRun, name: str, beta: Beta, accepted_at: datetime, planned_on: date | None) -> _Slot:
     def read(tx: Tx) -> dict[str, Any]:
-        here = desk(tx, case)
+        here = desk_of(tx, case)
         release = case_facts.get(tx, case.lease.case_id, case.customer, RELEASE_FACT)
         plan = production_slot(
             here.terms,

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flows.rfc.request import Request, desk, tell
+from flows.rfc.request import Request, tell
 from nakoming.agreement.clocks import end_of_day
 from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records.events import Event
 from nakoming.records.gate_model import GateState
-from tasks.questions import Due
+from tasks.questions import Due, desk_of
 
 if TYPE_CHECKING:
     from nakoming.records.gate_model import GateSpec
@@ -58,7 +58,7 @@ def planned(case: CaseRun, request: Request) -> date:
 
 
 def _delivery(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     validity = str(here.terms.lead_times.quote_validity)
     return here.gate(
         _QUOTE,
@@ -74,7 +74,7 @@ def _delivery(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
 
 
 def _approval(tx: Tx, case: CaseRun, request: Request, quote: Outcome, reason: str) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     last_on = here.today + timedelta(days=here.terms.lead_times.quote_validity)
     return here.gate(
         _APPROVAL,
@@ -90,7 +90,7 @@ def _approval(tx: Tx, case: CaseRun, request: Request, quote: Outcome, reason: s
 
 
 def _proposal(case: CaseRun, request: Request, name: str, remarks: str, tx: Tx) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         name,
         Kind.DELIVERY,
@@ -104,7 +104,7 @@ def _proposal(case: CaseRun, request: Request, name: str, remarks: str, tx: Tx) 
 
 
 def _date(case: CaseRun, request: Request, name: str, planned_on: str, tx: Tx) -> GateSpec:
-    here = desk(tx, case)
+    here = desk_of(tx, case)
     return here.gate(
         name,
         Kind.APPROVAL,

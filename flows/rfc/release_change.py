@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from flows.rfc.judgement import CHOICE, RELEASE_FACT
-from flows.rfc.request import put_notice, request_from
+from flows.rfc.request import request_from
 from nakoming.agreement.local_time import local_date
 from nakoming.errors import NakomingError, UsageError
 from nakoming.records import case_facts, cases, gates, steps
 from nakoming.records.errors import CaseClosed
 from nakoming.records.events import Event
 from nakoming.records.store import new_id
+from tasks.notices import put_notice
 from tasks.questions import Desk
 
 if TYPE_CHECKING:

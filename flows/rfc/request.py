@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nakoming.records import agreements, outbox
-from tasks.people import contacts
-from tasks.questions import Desk
-from tasks.texts import notice
+from nakoming.records import agreements
+from tasks import notices
 
 if TYPE_CHECKING:
     from nakoming.records.cases import Case
-    from nakoming.records.gate_model import Contact
     from nakoming.records.store import Tx
     from tasks.case_run import CaseRun
 
@@ -74,47 +71,8 @@ def request_from(tx: Tx, case: Case) -> Request:
     )
 
 
-def desk(tx: Tx, case: CaseRun) -> Desk:
-    """What questions of this case are made with."""
-    return Desk.open(tx, case.customer, case.case.agreement_version)
-
-
 def tell(
     case: CaseRun, name: str, words: str, values: dict[str, str] | None = None, *, roles: tuple[str, ...] = ()
 ) -> None:
-    """Tell the customer's officers something, once; with their functional administrator at the least."""
-    request = request_of(case)
-
-    def write(tx: Tx) -> list[str]:
-        said = request.words | (values or {})
-        told = put_notice(tx, case.case, desk(tx, case), name, words, said, roles=roles)
-        return sorted(contact.person for contact in told)
-
-    case.record(name, write, words=words, values=values or {})
-
-
-def put_notice(
-    tx: Tx,
-    case: Case,
-    here: Desk,
-    name: str,
-    words: str,
-    values: dict[str, str],
-    *,
-    roles: tuple[str, ...] = (),
-) -> tuple[Contact, ...]:
-    """Write the mails of a notice; `name` tells it from others of the case. Who is told."""
-    seats = here.customer_seats("functional_administrator", *roles)
-    told = contacts(seats, here.listed, here.vendor)
-    for contact in told:
-        said: dict[str, Any] = notice(words, contact.language, **values)
-        mail = outbox.Mail(
-            key=f"notice/{case.id}/{name}/{contact.person}",
-            kind="notice",
-            customer=case.customer,
-            recipient=contact,
-            case_id=case.id,
-            context=said,
-        )
-        outbox.put(tx, mail)
-    return told
+    """Tell the customer's officers something of this request, once."""
+    notices.tell(case, name, words, request_of(case).words | (values or {}), roles=roles)
