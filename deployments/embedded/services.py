@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from deployments.embedded import probes
+from deployments.warm.after_exit import AFTER_EXIT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deployments.embedded.probes import Probe
-from deployments.warm.after_exit import AFTER_EXIT_VARIABLE
     from deployments.embedded.system import System
 
 WORKER_NAME = "embedded"
