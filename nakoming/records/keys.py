@@ -57,12 +57,20 @@ class Keyring:
         """Decrypt; `KeyMissing` when the key is gone, `SealBroken` when the bytes are not ours."""
         if sealed[:1] != _FORMAT or len(sealed) <= _HEADER:
             raise SealBroken(what=what)
-        generation = int.from_bytes(sealed[1:3], "big")
-        cipher = AESGCM(self._key(f"{customer}.{generation}", make=False))
+        cipher = AESGCM(self._generation(customer, what, int.from_bytes(sealed[1:3], "big")))
         try:
             return cipher.decrypt(sealed[3:_HEADER], sealed[_HEADER:], _bound(customer, what))
         except InvalidTag as broken:
             raise SealBroken(what=what) from broken
+
+    def _generation(self, customer: str, what: str, generation: int) -> bytes:
+        try:
+            return self._key(f"{customer}.{generation}", make=False)
+        except KeyMissing:
+            known = self.generations(customer) + self._numbers(customer, _DEAD)
+            if known and generation not in known:  # never was one: the number was changed
+                raise SealBroken(what=what) from None
+            raise
 
     def sign_link(self, link_id: str, generation: int) -> str:
         """The secret half of a link: nothing in the database can make it."""
