@@ -59,8 +59,7 @@ def test_every_flipped_byte_of_what_is_sealed_is_found(tmp_path: Path) -> None:
     for position in range(len(sealed)):
         damaged = bytearray(sealed)
         damaged[position] ^= 1
-        # The generation is part of the header: another one has no key.
-        with pytest.raises((SealBroken, KeyMissing)):
+        with pytest.raises(SealBroken):
             keys.open("acme", "step/1", bytes(damaged))
     for length in range(len(sealed)):
         with pytest.raises(SealBroken):
