@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from blocks.mail_server import Grade, MailDeferred, MailMalformed, MailRefused, wire_form
 from nakoming.errors import NakomingError
 from nakoming.records import outbox
-from nakoming.records.errors import DatabaseLocked, StorageFull, UnknownAgreement
+from nakoming.records.errors import DatabaseLocked, KeyMissing, StorageFull, UnknownAgreement
 from nakoming.records.heads import note_head_sent
 from tasks import operators
 from tasks.mail.contexts import Kind
@@ -114,7 +114,7 @@ def _made(records: Records, mail: QueuedMail, portal_url: str, sender: str) -> E
             )
     except _NOT_THE_MAIL:
         raise
-    except UnknownAgreement as missing:
+    except (UnknownAgreement, KeyMissing) as missing:  # the vendor's: not loaded, not mounted
         with records.write() as tx:
             return _defer(tx, mail, reason_of(missing))
     except Exception as broken:  # noqa: BLE001 - whatever a mail is made of, it must not stop the others
