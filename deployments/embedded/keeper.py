@@ -32,7 +32,7 @@ class Keeper:
 
     Attributes:
         ready: set when it has answered for the first time (a step: when it ended well).
-        condition: `waiting`, `starting`, `ready`, `done`, `restarting` or `failing`.
+        condition: `waiting`, `starting`, `ready`, `done`, `failed`, `restarting` or `failing`.
     """
 
     def __init__(
@@ -117,8 +117,11 @@ class Keeper:
 
     def _ended_step(self, code: int) -> None:
         if code != 0:
-            raise self._not_started(self._last_line() or _how(code))
-        self._is("done")
+            failure = self._not_started(self._last_line() or _how(code))
+            if not self.service.optional:
+                raise failure
+            self._say(str(failure))
+        self._is("failed" if code else "done")
         self.ready.set()
 
     async def _pause(self, code: int) -> None:

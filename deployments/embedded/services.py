@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from deployments.embedded import probes
@@ -30,6 +29,7 @@ class Service:
         after: the names of those that must be ready first.
         make_probe: gives a question to ask until it answers; None: ready when it lives.
         once: a step: ready when it ended well, and never started again.
+        optional: a step whose failure is said, and keeps nothing from starting.
         lasts: ends after the others when the system stops.
         environment: variables of its own.
     """
@@ -40,6 +40,7 @@ class Service:
     after: tuple[str, ...] = ()
     make_probe: Callable[[], Probe] | None = None
     once: bool = False
+    optional: bool = False
     lasts: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -70,11 +71,16 @@ def _mailbox(system: System) -> Service:
 
 
 def _steps(system: System) -> list[Service]:
-    del system
-    return [
+    steps = [
         Service("records", "records", _python("deployments.embedded.records"), once=True),
         Service("provision", "set-up of Prefect", _python("deployments.embedded.provision"), once=True),
     ]
+    if (system.home.demo / "environments").is_dir():
+        # What the demo installed before runs again; its absence keeps nothing else from starting.
+        command = _python("demo.environments", "start", "--root", str(system.home.demo))
+        title = "start of the demo's environments"
+        steps.append(Service("environments", title, command, after=("provision",), once=True, optional=True))
+    return steps
 
 
 def _portal(system: System) -> Service:
@@ -94,14 +100,8 @@ def _runners(system: System) -> list[Service]:
     return [
         _worker(system, ready),
         Service("postman", "postman", _python("tasks.postman"), after=ready),
-        *_reconciler(ready),
+        Service("reconciler", "reconciler", _python("deployments.embedded.reconciler"), after=ready),
     ]
-
-
-def _reconciler(ready: tuple[str, ...]) -> list[Service]:
-    if find_spec("deployments.reconciler.__main__") is None:
-        return []
-    return [Service("reconciler", "reconciler", _python("deployments.reconciler"), after=ready)]
 
 
 def _worker(system: System, ready: tuple[str, ...]) -> Service:

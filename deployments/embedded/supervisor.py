@@ -71,10 +71,11 @@ class Supervisor:
             self.home.state_file.unlink(missing_ok=True)
 
     async def _until_stopped(self, on_ready: Callable[[], None]) -> None:
-        tasks = [asyncio.create_task(self._keep(keeper)) for keeper in self._keepers.values()]
-        tasks.append(asyncio.create_task(self._housekeeping()))
-        tasks.append(asyncio.create_task(self._announce(on_ready)))
-        stop = asyncio.create_task(self._stopping.wait())
+        kept = [self._keep(keeper) for keeper in self._keepers.values()]
+        tasks = [
+            asyncio.create_task(each) for each in (*kept, self._housekeeping(), self._announce(on_ready))
+        ]
+        stop = asyncio.create_task(self._until_asked())
         try:
             # A task that ends well is a step; one that fails ends the system.
             pending = {*tasks, stop}
@@ -86,6 +87,9 @@ class Supervisor:
             for task in (*tasks, stop):
                 task.cancel()
             await asyncio.gather(*tasks, stop, return_exceptions=True)
+
+    async def _until_asked(self) -> None:
+        await self._stopping.wait()
 
     async def _keep(self, keeper: Keeper) -> None:
         for name in keeper.service.after:
@@ -128,7 +132,7 @@ class Supervisor:
         while True:
             with (self.home.logs / "watchman.log").open("ab") as log:
                 self._watchman = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "deployments.embedded.watchman", self._mark),
+                    *(sys.executable, "-m", "deployments.embedded.watchman", self._mark, str(self.home.demo)),
                     cwd=HOUSE,
                     env=self._environment,
                     stdin=asyncio.subprocess.PIPE,

@@ -1,10 +1,10 @@
 """Ends every process of a system whose supervisor is gone.
 
-`python -m deployments.embedded.watchman MARK`.
+`python -m deployments.embedded.watchman MARK DEMO`, DEMO being the folder of the demo's environments.
 
 Standard input is the lifeline: nothing is ever written to it, and its end means that the supervisor has ended
 or was killed. Whatever carries the mark in its environment is then asked to end, and killed after the grace;
-so are flow runs and others that a service started and lost.
+so are flow runs and others that a service started and lost, and the demo's Suites, which carry no mark.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from deployments.embedded.home import MARK
+from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 GRACE_SECONDS = 8.0
 LOOK_AGAIN_SECONDS = 0.05
@@ -59,6 +61,16 @@ def end_left_over(home: Path) -> None:
     end_all(lambda mark: mark.partition(":")[2] == str(home))
 
 
+def stop_suites(demo: Path) -> None:
+    """Stop the demo's environments; what is installed stays."""
+    if not (demo / "environments").is_dir():
+        return
+    from demo.environments import stop_all  # only where there are any
+
+    with suppress(NakomingError):  # each says so in its own log; the others are stopped
+        stop_all(demo)
+
+
 def _lives(process: psutil.Process) -> bool:
     return bool(process.status() != psutil.STATUS_ZOMBIE)
 
@@ -79,6 +91,7 @@ def main() -> int:
     while os.read(0, 1):
         pass
     end_all(lambda found: found == mark)
+    stop_suites(Path(sys.argv[2]))
     return 0
 
 
