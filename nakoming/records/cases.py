@@ -75,15 +75,7 @@ def open_case(
         "wake_at": tx.now,
     }
     if not tx.insert_once(_cases, row):  # somebody else opened it at the same moment
-        return open_case(
-            tx,
-            kind,
-            customer,
-            subject,
-            agreement_version=agreement_version,
-            flow_revision=flow_revision,
-            parameters=parameters,
-        )
+        return _join(tx, by_key(tx, f"{kind}/{customer}/{subject}"), parameters)
     payload = {
         "kind": kind,
         "subject": subject,
