@@ -238,7 +238,7 @@ def wait(tx: Tx, lease: Lease, waits_for: list[dict[str, Any]]) -> None:
 
 
 def _plan_instants(tx: Tx, case_id: str, waits_for: list[dict[str, Any]]) -> None:
-    """Plan the instants it waits for: `name` and `what`, with `until` (ISO) or `within` (seconds from now)."""
+    """Plan the instants it waits for: `name`, `what`, and `until` (ISO) or `within` (seconds from now)."""
     from nakoming.records import wake_ups
 
     for wait in waits_for:
