@@ -52,6 +52,7 @@ class Pages:
     ) -> HTMLResponse:
         """One page; a language that was asked for is remembered."""
         language = words.language
+        values.setdefault("here", "")  # where the other language is: at the same address, if nobody says
         values |= {
             "t": words,
             "language": language,

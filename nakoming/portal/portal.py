@@ -112,6 +112,7 @@ class Portal:
             words,
             f"{template}.html",
             status=status,
+            here=f"/question/{seen.link.id}",
             view=view,
             reading=reading,
             notice=notice,

@@ -236,6 +236,17 @@ def test_document_comes_as_an_attachment_of_its_own_type(at: Office, visit: Visi
 
 
 @ON_ONE_DATABASE
+def test_other_language_is_reached_from_a_form_that_came_back(at: Office, visit: Visit) -> None:
+    anna = visit(at.ask())
+    receipt = anna.send()
+    refused = anna.client.post(f"{anna.path}/retract", data=hidden(receipt.text) | {"word": "x"})
+    other = re.search(r'class="language" href="([^"]+)"', refused.text)
+    assert other
+    assert 'lang="en"' in anna.client.get(other[1]).text
+    assert "q/" not in re.findall(r'class="language" href="([^"]*)"', anna.client.get("/q/abc").text)[0]
+
+
+@ON_ONE_DATABASE
 def test_language_is_the_persons_own_until_another_is_asked_for(at: Office, visit: Visit) -> None:
     gate = at.ask()
     ben = visit(gate, BEN)
