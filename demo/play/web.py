@@ -60,6 +60,8 @@ class Browser:
                     return answer
                 reason = f"status {answer.status_code}"
                 pause = _pause(answer.headers)
+                if answer.history:  # what was asked is done: only the page it led to is to be loaded again
+                    method, address, content = "GET", str(answer.url), {}
             if time.monotonic() + pause > give_up:
                 raise SilentError(
                     address=_without_token(address), seconds=self._patience_seconds, reason=reason
