@@ -122,6 +122,23 @@ resource_leases = Table(
     _case_id(nullable=True),
 )
 
+reservations = Table(  # things that a case keeps for itself while it waits, an acceptance environment first
+    "reservations",
+    metadata,
+    Column("resource", String(_NAME), primary_key=True),
+    _case_id(),
+    Column("since_at", Instant, nullable=False),
+)
+
+case_facts = Table(  # what is set from outside while a case runs; read by steps only
+    "case_facts",
+    metadata,
+    Column("case_id", String(_ID), ForeignKey("cases.id"), primary_key=True),
+    Column("name", String(_NAME), primary_key=True),
+    Column("value_sealed", LargeBinary, nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+
 gates = Table(
     "gates",
     metadata,

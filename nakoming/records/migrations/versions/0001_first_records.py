@@ -103,6 +103,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("chain", "seq", name=op.f("pk_heads_sent")),
     )
     op.create_table(
+        "case_facts",
+        sa.Column("case_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("value_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("set_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_case_facts_case_id")),
+        sa.PrimaryKeyConstraint("case_id", "name", name=op.f("pk_case_facts")),
+    )
+    op.create_table(
         "case_runs",
         sa.Column("run_id", sa.String(length=40), nullable=False),
         sa.Column("case_id", sa.String(length=32), nullable=False),
@@ -142,6 +151,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("case_id", "name", name=op.f("uq_gates_case_id")),
     )
     op.create_index("ix_gates_state_due_by", "gates", ["state", "due_by"], unique=False)
+    op.create_table(
+        "reservations",
+        sa.Column("resource", sa.String(length=200), nullable=False),
+        sa.Column("case_id", sa.String(length=32), nullable=False),
+        sa.Column("since_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_reservations_case_id")),
+        sa.PrimaryKeyConstraint("resource", name=op.f("pk_reservations")),
+    )
     op.create_table(
         "resource_leases",
         sa.Column("resource", sa.String(length=200), nullable=False),
