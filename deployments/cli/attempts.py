@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,12 @@ def tried(attempts: Sequence[Attempt], timeout: float) -> list[Found]:
     give_up = time.monotonic() + timeout
     # Daemons: an attempt that hangs is left behind and does not keep the command from ending.
     threads = [
-        threading.Thread(target=_try, args=(place, attempt, found), name=attempt.name, daemon=True)
+        threading.Thread(
+            target=copy_context().run,  # Prefect's settings are part of the context
+            args=(_try, place, attempt, found),
+            name=attempt.name,
+            daemon=True,
+        )
         for place, attempt in enumerate(attempts)
     ]
     for thread in threads:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployments.cli import printing
 from nakoming.records import agreements, answers, case_runs, cases, gates, timeline
+from nakoming.records.timeline import ItemKind
 from tasks.installation import records
 
 if TYPE_CHECKING:
@@ -93,7 +94,10 @@ def show(key: str, *, as_json: bool) -> None:
     _show_head(case, runs)
     rows = [(wait.what, wait.for_whom, until(wait, now), wait.since) for wait in waits]
     printing.table(("what", "for whom", "until", "since"), rows, title="Waits for", empty="Nothing.")
-    lines = [(item.at, item.kind, item.name, item.text, item.evidence) for item in items]
+    planned = [(item.at, item.name, item.text) for item in items if item.kind == ItemKind.WAKE_UP]
+    printing.table(("when", "name", "what"), planned, title="Planned", empty="Nothing.")
+    done = [item for item in items if item.kind != ItemKind.WAKE_UP]
+    lines = [(item.at, item.kind, item.name, item.text, item.evidence) for item in done]
     printing.table(
         ("when", "kind", "name", "what", "evidence"), lines, title="What happened", empty="Nothing yet."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployments.cli import files, printing
+from deployments.cli.errors import DocumentUnknown
 from nakoming.records import agreements, documents
 from tasks.installation import records
 
@@ -59,13 +60,15 @@ def got(document_id: str, out: Path, *, as_json: bool) -> None:
     """Write a document to a new file.
 
     Raises:
-        DocumentMissing: there is no such document.
+        DocumentUnknown: there is no such document.
         DocumentDamaged: it is not what was stored.
         FileExistsAlready: the file is there already.
     """
     found = records()
     with found.read() as tx:
         document = documents.by_id(tx, document_id)
+    if document is None:
+        raise DocumentUnknown(document=document_id)
     files.write_new(out, documents.content(found, document))
     if as_json:
         printing.emit(printing.plain(document) | {"file": str(out)})

@@ -156,6 +156,16 @@ class QuestionOver(NakomingError):
     code: ClassVar[str] = "NK7168"
 
 
+class DocumentUnknown(NakomingError):
+    """There is no such document."""
+
+    template: ClassVar[str] = (
+        "There is no document {document}; `nakoming document list CUSTOMER` shows those there are."
+    )
+    code: ClassVar[str] = "NK7169"
+    exit_status: ClassVar[int] = 4
+
+
 class RoomScarce(NakomingError):
     """The disk is nearly full."""
 

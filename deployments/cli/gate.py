@@ -78,7 +78,9 @@ def answer(
     via: Annotated[Came, typer.Option(help="How it came.", show_default=False)],
     received_on: Annotated[
         datetime,
-        typer.Option(help="The day on which it came, such as 2027-01-31.", formats=["%Y-%m-%d"]),
+        typer.Option(
+            metavar="DATE", help="The day on which it came, such as 2027-01-31.", formats=["%Y-%m-%d"]
+        ),
     ],
     option: Annotated[str | None, typer.Option(help="The choice, where one is asked.")] = None,
     remark: Annotated[str, typer.Option(help="What was said with it.", show_default=False)] = "",

@@ -39,9 +39,7 @@ def attempts() -> list[Attempt]:
         Attempt("keys", partial(_keys, found.keys_folder), writable),
         Attempt("documents", partial(_writable, found.documents_folder), writable),
         Attempt("artefacts", partial(_writable, found.artefacts_folder), writable),
-        Attempt(
-            "portal", partial(_portal, found.portal_url), "Start it with `nakoming up` or `nakoming portal`."
-        ),
+        Attempt("portal", _portal, "Start it with `nakoming up` or `nakoming portal`."),
     ]
 
 
