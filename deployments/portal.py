@@ -13,6 +13,7 @@ from deployments.embedded.options import HOST, Options
 from nakoming.errors import NakomingError
 from nakoming.portal.app import create_app
 from nakoming.records import migrate
+from nakoming.records.keys_check import require_keys
 from nakoming.records.store import Records
 from nakoming.settings import Settings
 from tasks.waking.runs import Runs
@@ -55,6 +56,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     """
     records = Records.from_settings(settings, pooled=True)
     migrate.require_current(records)
+    require_keys(records)
     waking = Waking(records)
     config = uvicorn.Config(
         create_app(records, wake=waking.wake, public_url=settings.portal_url),

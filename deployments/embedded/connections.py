@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import prefect
 
 from blocks import BuildCommand, DeployScript, Mailbox, MailServer, SshHost, TestCommand
 from deployments.embedded.home import HOUSE
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 KINDS: tuple[type[Block], ...] = (BuildCommand, DeployScript, Mailbox, MailServer, SshHost, TestCommand)
 ENVIRONMENTS = ("acceptance", "production")
 SENDER = "nakoming@sps.example"
+_PAGE = 200  # the most documents Prefect gives at once
 
 
 def wanted(system: System, customers: Iterable[str]) -> dict[str, Block]:
@@ -65,10 +68,19 @@ def _demo(program: str, *words: str) -> list[str]:
     return [sys.executable, "-m", f"demo.{program}", *words]
 
 
-async def register(client: PrefectClient) -> None:
-    """Tell Prefect of every kind of block, so that operators can make them in its UI."""
+async def register(client: PrefectClient, note: Path) -> None:
+    """Tell Prefect of every kind of block, so that operators can make them in its UI.
+
+    Left out when `note` says that these kinds, as they are now, were registered before: it takes a second.
+    """
+    source = hashlib.sha256(prefect.__version__.encode())
+    for module in sorted((HOUSE / "blocks").glob("*.py")):
+        source.update(module.read_bytes())
+    if _read(note) == {"registered": source.hexdigest()}:
+        return
     for kind in KINDS:
         await kind.register_type_and_schema(client=client)
+    _write(note, {"registered": source.hexdigest()})
 
 
 async def save(client: PrefectClient, blocks: dict[str, Block], ledger: Path) -> list[str]:
@@ -79,40 +91,52 @@ async def save(client: PrefectClient, blocks: dict[str, Block], ledger: Path) ->
     Returns:
         What was saved.
     """
-    written = _written(ledger)
+    standing = await _standing(client)
+    written = _read(ledger)
     saved = []
     for key, block in blocks.items():
-        if await _is_ours_to_write(client, key, block, written.get(key)):
-            await block.asave(key.partition("/")[2], overwrite=True, client=client)
+        wanted_now = _digest(_values(block))
+        stands = standing.get((block.get_block_type_slug(), key.partition("/")[2]))
+        if stands is None or (stands == written.get(key) and stands != wanted_now):
+            await block.asave(key.partition("/")[2], overwrite=stands is not None, client=client)
             saved.append(key)
-            written[key] = _digest(block)
-    _note(ledger, written)
+            written[key] = wanted_now
+    if saved:
+        _write(ledger, written)
     return saved
 
 
-def _written(ledger: Path) -> dict[str, str]:
+async def _standing(client: PrefectClient) -> dict[tuple[str, str], str]:
+    """The digest of each block that Prefect has, by kind and name."""
+    found: dict[tuple[str, str], str] = {}
+    offset = 0
+    while page := await client.read_block_documents(limit=_PAGE, offset=offset):
+        for each in page:
+            if each.block_type is not None and each.name is not None:
+                found[each.block_type.slug, each.name] = _digest(each.data)
+        offset += _PAGE
+    return found
+
+
+def _values(block: Block) -> dict[str, Any]:
+    """A block's own fields, as Prefect stores them."""
+    dumped: dict[str, Any] = json.loads(block.model_dump_json())
+    return {name: value for name, value in dumped.items() if name in type(block).model_fields}
+
+
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, str]:
     try:
-        written: dict[str, str] = json.loads(ledger.read_text(encoding="utf-8"))
+        noted: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return written
+    return noted
 
 
-def _note(ledger: Path, written: dict[str, str]) -> None:
-    draft = ledger.with_suffix(".draft")
-    draft.write_text(json.dumps(written, indent=2), encoding="utf-8")
-    draft.replace(ledger)
-
-
-async def _is_ours_to_write(client: PrefectClient, key: str, block: Block, written: str | None) -> bool:
-    try:
-        found = await type(block).aload(key.partition("/")[2], client=client)
-    except ValueError:  # Prefect has no such block
-        return True
-    stands = _digest(found)
-    return stands == written and stands != _digest(block)
-
-
-def _digest(block: Block) -> str:
-    fields = block.model_dump_json(include=set(type(block).model_fields))
-    return hashlib.sha256(json.dumps(json.loads(fields), sort_keys=True).encode()).hexdigest()
+def _write(path: Path, noted: dict[str, str]) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(noted, indent=2), encoding="utf-8")
+    draft.replace(path)

@@ -32,6 +32,8 @@ class Keeper:
 
     Attributes:
         ready: set when it has answered for the first time (a step: when it ended well).
+        up: set while it answers (a step: for good).
+        needs: the keepers of what it stands on; it starts, and starts again, when they are up.
         condition: `waiting`, `starting`, `ready`, `done`, `failed`, `restarting` or `failing`.
     """
 
@@ -40,6 +42,8 @@ class Keeper:
     ) -> None:
         self.service = service
         self.ready = asyncio.Event()
+        self.up = asyncio.Event()
+        self.needs: list[Keeper] = []
         self.condition = "waiting"
         self.restarts = 0
         self.process: asyncio.subprocess.Process | None = None
@@ -61,7 +65,11 @@ class Keeper:
             ServiceNotStartedError: it does not get ready for the first time.
         """
         while True:
+            for need in self.needs:
+                await need.up.wait()
             code = await self._live()
+            if not self.service.once:
+                self.up.clear()
             if self.service.once:
                 self._ended_step(code)
                 return
@@ -114,6 +122,7 @@ class Keeper:
             self._say(f"The {self.service.title} runs again.")
         self._is("ready")
         self.ready.set()
+        self.up.set()
 
     def _ended_step(self, code: int) -> None:
         if code != 0:
@@ -123,6 +132,7 @@ class Keeper:
             self._say(str(failure))
         self._is("failed" if code else "done")
         self.ready.set()
+        self.up.set()
 
     async def _pause(self, code: int) -> None:
         """Wait before the next start, longer each time it dies within the minute."""

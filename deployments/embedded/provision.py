@@ -57,7 +57,7 @@ async def provision(described: System, customers: list[str]) -> None:
         await _healthy(client)
         for worker in WORKERS:
             await _pool(client, worker)
-        await connections.register(client)
+        await connections.register(client, described.home.prefect / "registered.json")
         ledger = described.home.prefect / "blocks.json"
         await connections.save(client, connections.wanted(described, customers), ledger)
         for entry, flow in zip(wanted, flows, strict=True):

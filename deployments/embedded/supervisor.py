@@ -45,6 +45,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._impatient = asyncio.Event()
         self._keepers = {each.name: self._keeper(each) for each in services(system)}
+        for keeper in self._keepers.values():
+            keeper.needs = [self._keepers[name] for name in keeper.service.after]
         self._watchman: asyncio.subprocess.Process | None = None
 
     def stop(self) -> None:
@@ -71,7 +73,7 @@ class Supervisor:
             self.home.state_file.unlink(missing_ok=True)
 
     async def _until_stopped(self, on_ready: Callable[[], None]) -> None:
-        kept = [self._keep(keeper) for keeper in self._keepers.values()]
+        kept = [keeper.keep() for keeper in self._keepers.values()]
         tasks = [
             asyncio.create_task(each) for each in (*kept, self._housekeeping(), self._announce(on_ready))
         ]
@@ -91,10 +93,17 @@ class Supervisor:
     async def _until_asked(self) -> None:
         await self._stopping.wait()
 
-    async def _keep(self, keeper: Keeper) -> None:
-        for name in keeper.service.after:
-            await self._keepers[name].ready.wait()
-        await keeper.keep()
+    async def _until_impatient(self, waits: list[asyncio.Task[None]]) -> None:
+        """Until all have ended, or the person asks a second time."""
+        asked = asyncio.create_task(self._until_asked_again())
+        pending = set(waits)
+        while pending and not asked.done():
+            _, pending = await asyncio.wait({*pending, asked}, return_when=asyncio.FIRST_COMPLETED)
+            pending.discard(asked)
+        asked.cancel()
+
+    async def _until_asked_again(self) -> None:
+        await self._impatient.wait()
 
     async def _announce(self, on_ready: Callable[[], None]) -> None:
         for keeper in self._keepers.values():
@@ -115,12 +124,8 @@ class Supervisor:
         for keeper in keepers:
             _signal(keeper, signal.SIGTERM)
         waits = [asyncio.create_task(_wait(keeper)) for keeper in keepers]
-        impatient = asyncio.create_task(self._impatient.wait())
-        if waits:
-            everybody = asyncio.gather(*waits)
-            await asyncio.wait(
-                {everybody, impatient}, timeout=GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
+        impatient = asyncio.create_task(self._until_impatient(waits))
+        await asyncio.wait([impatient], timeout=GRACE_SECONDS)
         impatient.cancel()
         for keeper in keepers:
             _signal(keeper, signal.SIGKILL)
