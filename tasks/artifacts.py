@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from prefect.artifacts import create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.context import FlowRunContext
 
 from nakoming.agreement.local_time import ZONE
 from nakoming.records import cases, timeline
@@ -48,7 +51,7 @@ def publish_case(records: Records, case_id: str) -> None:
         for wait in waits
     )
     description = f"{case.key}: {case.state}, stage {case.stage or '–'}"
-    create_table_artifact(key=artifact_key(case.key), table=rows, description=description)
+    _put(artifact_key(case.key), rows, description)
 
 
 def publish_open_gates(records: Records) -> None:
@@ -57,16 +60,27 @@ def publish_open_gates(records: Records) -> None:
         waiting = timeline.waiting_overview(tx)
         rows: list[dict[str, Any]] = [
             {
-                "case": wait.case,
+                "case": wait.key,
                 "waits for": wait.what,
                 "for whom": ", ".join(wait.for_whom),
                 "until": local(wait.until) if wait.until else "–",
                 "since": local(wait.since),
-                "overdue": "yes" if wait.until and wait.until < tx.now else "",
+                "overdue": "yes" if wait.is_overdue(tx.now) else "",
             }
             for wait in waiting
         ]
-    create_table_artifact(key=OPEN_GATES, table=rows, description="What waits, for whom, until when.")
+    _put(OPEN_GATES, rows, "What waits, for whom, until when.")
+
+
+def _put(key: str, rows: list[dict[str, Any]], description: str) -> None:
+    """Renew an artifact, inside a run (which it then belongs to) or outside."""
+    context = FlowRunContext.get()
+    run_id = context.flow_run.id if context and context.flow_run else None
+    table = ArtifactCreate(
+        key=key, type="table", data=json.dumps(rows), description=description, flow_run_id=run_id
+    )
+    with get_client(sync_client=True) as client:
+        client.create_artifact(artifact=table)
 
 
 def artifact_key(case_key: str) -> str:

@@ -7,7 +7,7 @@ Between steps a flow reads nothing but its case and the outputs of steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -112,6 +112,7 @@ class CaseRun:
     def _made(self, name: str, effect: Step[..., R], inputs: dict[str, Any], guard: ledger.Guard) -> R:
         given = digest(plain(inputs))
         if name not in self.finished:
+            guard = replace(guard, ask_first=self.case.ask_everything)
             try:
                 output = show(
                     name, lambda: ledger.make(self.records, self.lease, name, given, effect, inputs, guard)
@@ -119,6 +120,9 @@ class CaseRun:
             except ResourceBusy as busy:
                 again = {"name": f"{name}/again", "what": str(busy), "within": _BUSY_SECONDS}
                 raise CaseWaits([again]) from busy
+            except ledger.StepNotSettled as unsettled:
+                waits = self._instant(f"{name}/settled", unsettled.data["settles_at"], str(unsettled))
+                raise CaseWaits(waits) from unsettled
             self.finished[name] = (given, output)
         return effect.output.validate_python(self._stored(name, given))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from nakoming.records import migrate
+from nakoming.records.keys_check import require_keys
 from nakoming.records.store import Records
 from nakoming.settings import Settings
 
@@ -17,7 +18,12 @@ def settings() -> Settings:
 
 @cache
 def records() -> Records:
-    """The records of this process; refused when their schema is not the one this program knows."""
-    opened = Records.from_settings(settings())
+    """The records of this process; refused when their schema or their keys are not this installation's.
+
+    Opened by the process that uses them, never before a fork; their connections are kept, for connecting
+    costs more than a transaction.
+    """
+    opened = Records.from_settings(settings(), pooled=True)
     migrate.require_current(opened)
+    require_keys(opened)
     return opened

@@ -9,6 +9,7 @@ from nakoming.errors import NakomingError
 from nakoming.records import case_facts, steps
 from nakoming.records.errors import ResourceBusy
 from nakoming.records.steps import Doubt
+from nakoming.records.types import from_micros
 from tasks.doubts import ask_operator
 from tasks.steps import CannotTell, CleanFailure, DidNotHappen, Happened, Step, Work, digest
 
@@ -43,6 +44,9 @@ class FactChanged(NakomingError):
     code = "NK5105"
 
 
+UNKNOWN_SINCE = from_micros(0)
+
+
 @dataclass(frozen=True)
 class Guard:
     """What an intent stands on: gates that are consumed with it, facts of the case, the last instant."""
@@ -50,6 +54,7 @@ class Guard:
     consumes: tuple[str, ...] = ()
     not_after: datetime | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    ask_first: bool = False  # the ledger was restored: what it does not know may have happened
 
     def check(self, tx: Tx, lease: Lease, step: str) -> None:
         """Refuse an intent that comes too late (finish-by), or whose ground has changed."""
@@ -90,12 +95,28 @@ def make(
             guard.check(tx, lease, name)
     if isinstance(begun, steps.Done):
         return begun.output
+    certain = _made_certain(records, lease, name, begun, effect, inputs, guard)
+    if isinstance(certain, Happened):
+        return certain.output
+    return _effect(records, lease, name, certain, effect, inputs)
+
+
+def _made_certain(
+    records: Records,
+    lease: Lease,
+    name: str,
+    begun: steps.Begun | steps.InDoubt,
+    effect: Step[Any, Any],
+    inputs: Mapping[str, Any],
+    guard: Guard,
+) -> Happened[Any] | steps.Begun:
+    """An effect that may have happened (or that a restored ledger does not know) is asked for first."""
     if isinstance(begun, steps.InDoubt):
-        settled = _settle(records, lease, name, begun, effect, inputs, guard)
-        if isinstance(settled, Happened):
-            return settled.output
-        begun = settled
-    return _effect(records, lease, name, begun, effect, inputs)
+        return _settle(records, lease, name, begun, effect, inputs, guard)
+    if guard.ask_first and effect.settling.doubt == Doubt.ASK:
+        unknown = steps.InDoubt(begun.step_id, begun.attempt, settles_at=UNKNOWN_SINCE)
+        return _asked(records, lease, name, unknown, effect, inputs) or begun
+    return begun
 
 
 def _effect(
@@ -142,21 +163,35 @@ def _settle(
     inputs: Mapping[str, Any],
     guard: Guard,
 ) -> Happened[Any] | steps.Begun:
+    """Nobody asks or repeats before the former holder's attempt is certainly over."""
     doubt = effect.settling.doubt
+    with records.read() as tx:
+        if tx.now < doubtful.settles_at:
+            raise StepNotSettled(step=name, settles_at=doubtful.settles_at)
     if doubt == Doubt.ASK:
-        with records.read() as tx:
-            if tx.now < doubtful.settles_at:
-                raise StepNotSettled(step=name, settles_at=doubtful.settles_at)
-        found = _probe(records, lease, name, doubtful, effect, inputs)
-        if isinstance(found, Happened):
-            output = effect.output.dump_python(found.output, mode="json")
-            _finish(
-                records, lease, name, steps.Begun(doubtful.step_id, doubtful.attempt), output, settled=True
-            )
-            return Happened(output)
+        happened = _asked(records, lease, name, doubtful, effect, inputs)
+        if happened is not None:
+            return happened
     with records.write() as tx:
         guard.check(tx, lease, name)
         return steps.repeat(tx, lease, name, doubtful, doubt, effect.timeout)
+
+
+def _asked(
+    records: Records,
+    lease: Lease,
+    name: str,
+    doubtful: steps.InDoubt,
+    effect: Step[Any, Any],
+    inputs: Mapping[str, Any],
+) -> Happened[Any] | None:
+    """What the target says: the outcome is stored when the effect took place."""
+    found = _probe(records, lease, name, doubtful, effect, inputs)
+    if not isinstance(found, Happened):
+        return None
+    output = effect.output.dump_python(found.output, mode="json")
+    _finish(records, lease, name, steps.Begun(doubtful.step_id, doubtful.attempt), output, settled=True)
+    return Happened(output)
 
 
 def _probe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
@@ -143,12 +144,20 @@ def _check_fact(field: Field, value: str) -> None:
             raise NotAsked(what=f"An answer without '{field.name}'", allowed="a value there")
         return
     form = re.compile(field.pattern) if field.pattern else _FORMS.get(field.kind)
-    if form and not form.fullmatch(value):
+    if (form and not form.fullmatch(value)) or (field.kind == "date" and not _is_a_day(value)):
         allowed = _FORM_WORDS.get(field.kind, f"what fits {field.pattern}")
         raise NotAsked(what=f"'{value[:60]}' as '{field.name}'", allowed=allowed)
     limit = _FACT_LIMIT.get(field.kind, 200)
     if len(value) > limit:
         raise NotAsked(what=f"'{field.name}' of {len(value)} characters", allowed=f"at most {limit}")
+
+
+def _is_a_day(value: str) -> bool:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_documents(tx: Tx, gate: Gate, given: Given) -> None:

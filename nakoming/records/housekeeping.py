@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, select, update
 
-from nakoming.records import answers, cases, gates, links, outbox, schema, wake_ups
+from nakoming.records import answers, cases, gates, links, outbox, reservations, schema, wake_ups
 from nakoming.records.events import Event
 from nakoming.records.gate_model import Contact, GateState
 
@@ -52,6 +52,8 @@ def act_on_due(records: Records, case_id: str | None = None) -> list[Acted]:
     """
     acted: list[Acted] = []
     failed: set[str] = set()
+    if case_id is None:
+        reservations.wake_waiting(records)
     while True:
         with records.read() as tx:
             rows = _due(tx, case_id, _BATCH + len(failed))
