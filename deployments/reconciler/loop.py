@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import threading
 from datetime import timedelta
@@ -97,7 +98,9 @@ def start_in_thread(records: Records, every: float = EVERY_SECONDS) -> Callable[
         finally:
             loop.close()
 
-    thread = threading.Thread(target=work, name="reconciler", daemon=True)
+    # In the context of the caller: the settings of Prefect may be its own.
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(work,), name="reconciler", daemon=True)
     thread.start()
 
     def end() -> None:

@@ -226,6 +226,7 @@ wake_ups = Table(
     Column("state", String(20), nullable=False),
     Column("contacts_sealed", LargeBinary),  # whom an escalation tells
     Column("prefect_run_id", String(40)),  # the scheduled run that shows it in the Prefect UI
+    Column("shown_at", Instant),  # the instant at which that run stands
     UniqueConstraint("case_id", "name"),
     Index("ix_wake_ups_state_at", "state", "at"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, or_, select, update
@@ -23,6 +24,7 @@ _wake_ups = schema.wake_ups
 PENDING = "pending"
 DONE = "done"
 CANCELLED = "cancelled"
+NEAR = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class WakeUp:
     at: datetime
     state: str
     prefect_run_id: str | None
+    shown_at: datetime | None
     contacts: tuple[dict[str, str], ...] = ()
 
 
@@ -135,25 +138,27 @@ def pending(tx: Tx, case_id: str) -> list[WakeUp]:
 
 
 def unshown(tx: Tx, limit: int = 50) -> list[WakeUp]:
-    """Pending deadlines and instants that the Prefect UI does not show yet."""
+    """Pending deadlines and instants that the Prefect UI does not show yet; what is near comes by itself."""
     w = _wake_ups.c
-    query = select(_wake_ups).where(
-        w.state == PENDING, w.prefect_run_id.is_(None), w.kind.in_(("deadline", "instant"))
-    )
+    ahead = (w.state == PENDING, w.at > tx.now + NEAR)
+    query = select(_wake_ups).where(*ahead, w.prefect_run_id.is_(None), w.kind.in_(("deadline", "instant")))
     return _listed(tx, query.order_by(w.at).limit(limit))
 
 
 def shown_in_vain(tx: Tx, limit: int = 50) -> list[WakeUp]:
-    """Wake-ups that are over, and still stand in the Prefect UI."""
+    """Wake-ups that are over, or were moved, and still stand in the Prefect UI as they were."""
     w = _wake_ups.c
-    query = select(_wake_ups).where(w.state != PENDING, w.prefect_run_id.is_not(None))
+    false = or_(w.state != PENDING, w.at != w.shown_at)
+    query = select(_wake_ups).where(w.prefect_run_id.is_not(None), false)
     return _listed(tx, query.limit(limit))
 
 
-def shown_as(tx: Tx, wake_up_id: str, run_id: str | None) -> None:
-    """Note which scheduled run shows a wake-up; none: it stands there no more."""
-    named = update(_wake_ups).where(_wake_ups.c.id == wake_up_id)
-    tx.connection.execute(named.values(prefect_run_id=run_id))
+def shown_as(tx: Tx, wake_up_id: str, run_id: str | None, at: datetime | None = None) -> None:
+    """Note which scheduled run shows a wake-up, at its own instant or another; no run: none any more."""
+    w = _wake_ups.c
+    shown_at = None if run_id is None else (at or w.at)
+    named = update(_wake_ups).where(w.id == wake_up_id)
+    tx.connection.execute(named.values(prefect_run_id=run_id, shown_at=shown_at))
 
 
 def _listed(tx: Tx, query: Any) -> list[WakeUp]:

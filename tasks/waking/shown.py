@@ -51,16 +51,16 @@ class Shown:
             if run.state == "SCHEDULED":
                 await self._runs.delete(run.id)
         if over:
-            await asyncio.to_thread(self._note, {wake_up.id: None for wake_up in over})
+            await asyncio.to_thread(self._note, [(wake_up, None) for wake_up in over])
 
     async def _show(self, deployment_id: str) -> int:
         pending = await asyncio.to_thread(self._unshown)
-        shown: dict[str, str | None] = {}
+        shown: list[tuple[WakeUp, str | None]] = []
         end = time.monotonic() + _SECONDS
         try:
             for wake_up, wish in pending:
                 run = await self._runs.create(_new(deployment_id, wake_up, wish))
-                shown[wake_up.id] = run.id
+                shown.append((wake_up, run.id))
                 if time.monotonic() > end:
                     break
         finally:
@@ -73,10 +73,10 @@ class Shown:
             found = [(each, wishes.of_case(tx, each.case_id)) for each in wake_ups.unshown(tx, _A_PASS)]
         return [(wake_up, wish) for wake_up, wish in found if wish is not None]
 
-    def _note(self, shown: dict[str, str | None]) -> None:
+    def _note(self, shown: list[tuple[WakeUp, str | None]]) -> None:
         with self._records.write() as tx:
-            for wake_up_id, run_id in shown.items():
-                wake_ups.shown_as(tx, wake_up_id, run_id)
+            for wake_up, run_id in shown:
+                wake_ups.shown_as(tx, wake_up.id, run_id, wake_up.at)
 
 
 def _new(deployment_id: str, wake_up: WakeUp, wish: Wish) -> NewRun:

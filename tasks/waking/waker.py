@@ -65,12 +65,21 @@ class Waker:
         """
         try:
             wish = await asyncio.to_thread(self._wish, case_id)
-            return wish is None or not wish.wants_to_run or await self._seen_to(wish)
+            return wish is None or not wish.wants_to_run or await self._tried(wish)
         except PrefectAway as away:
             _log.warning("Case %s waits: %s", case_id, away)
-        except (RecordsError, PrefectRefused, NoDeployment, ManyDeadRuns) as error:
+        except RecordsError as error:
             _log.error("Case %s could not be woken: %s", case_id, error)
         return False
+
+    async def _tried(self, wish: Wish) -> bool:
+        """What Prefect refuses is tried again after a while, so that it keeps nobody else waiting."""
+        try:
+            return await self._seen_to(wish)
+        except (PrefectRefused, NoDeployment, ManyDeadRuns) as error:
+            _log.error("Case %s could not be woken: %s", wish.key, error)
+            await self._told(wish)
+            return False
 
     def _wish(self, case_id: str) -> Wish | None:
         with self._records.read() as tx:

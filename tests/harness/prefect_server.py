@@ -42,10 +42,10 @@ class PrefectServer:
 
 
 @contextlib.contextmanager
-def prefect_server_in(folder: Path) -> Iterator[PrefectServer]:
-    """Run a server while the block lasts; about 8 s to start."""
-    (folder / "tmp").mkdir()
-    port = free_port()
+def prefect_server_in(folder: Path, port: int | None = None) -> Iterator[PrefectServer]:
+    """Run a server while the block lasts; about 8 s to start. It may be started again in the same folder."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    port = port or free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", folder, folder / "server.log")
     with running(
         [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],

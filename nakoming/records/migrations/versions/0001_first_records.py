@@ -247,6 +247,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("contacts_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("prefect_run_id", sa.String(length=40), nullable=True),
+        sa.Column("shown_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_wake_ups_case_id")),
         sa.ForeignKeyConstraint(["gate_id"], ["gates.id"], name=op.f("fk_wake_ups_gate_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_wake_ups")),
