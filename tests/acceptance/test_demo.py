@@ -20,6 +20,7 @@ import pytest
 from demo import environments
 from demo.environment_folder import EnvironmentFolder
 from demo.play import script
+from demo.suite_service import is_running
 from nakoming.records import cases, evidence_check
 from nakoming.records.store import Records
 from nakoming.settings import Settings
@@ -163,8 +164,12 @@ def test_everybody_who_decided_was_asked_by_mail(played: tuple[Home, str]) -> No
 
 def test_nothing_of_it_runs_on_when_it_has_ended(played: tuple[Home, str]) -> None:
     home, _ = played
-    states = environments.status_all(home.path / "demo")
-    assert [state for state in states if state.get("running")] == []
+    root = home.path / "demo"
+    suites = [
+        EnvironmentFolder(root, folder.parent.name, folder.name) for folder in root.glob("environments/*/*")
+    ]
+    assert len(suites) == 6
+    assert [suite for suite in suites if is_running(suite)] == []
     for name, port in home.environment.items():
         if name.startswith("NAKOMING_") and name.endswith("_PORT"):
             with pytest.raises(httpx.ConnectError):
