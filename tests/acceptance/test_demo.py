@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,16 +100,19 @@ def _mails(folder: Path) -> list[Path]:
     return [*(folder / "new").iterdir(), *(folder / "cur").iterdir()]
 
 
-def assert_whole(home: Home) -> None:
-    """Nothing was lost and nothing was done twice."""
+def assert_whole(home: Home, mails_doubled: int = 0) -> None:
+    """Nothing was lost and nothing was done twice.
+
+    A mail may be doubled when the postman dies between the mail server's 250 and its own note of it.
+    """
     with home.records() as records:
         with records.read() as tx:
             case = cases.find(tx, "rfc", script.CUSTOMER, script.read_request()["reference"])
         assert case is not None
         assert (case.state, case.outcome) == ("closed", "in production")
         assert evidence_check.verify(records) == []
-    for address, mails in home.mailboxes.items():
-        assert len(mails) == len(set(mails)), address
+    doubled = sum(len(mails) - len(set(mails)) for mails in home.mailboxes.values())
+    assert doubled <= mails_doubled
     assert home.installs("production") == 2  # the base when the environment was made, and this change once
     assert home.installs("acceptance") == 2  # the red revision came nowhere
     asked = Counter((row["stage"], row["what"], row["who"]) for row in home.figures["rows"])
@@ -195,17 +199,65 @@ def test_a_second_start_shows_what_happened_and_stays_up_until_ctrl_c(played: tu
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("moment", ["names revision 1.1 ", "approves the quote"])
-def test_the_worker_is_killed_on_the_way_and_nothing_is_lost_or_doubled(tmp_path: Path, moment: str) -> None:
+def test_the_worker_is_killed_at_work_and_nothing_is_lost_or_doubled(
+    tmp_path: Path,
+) -> None:
     home = Home.in_folder(tmp_path / "home")
+    said = demo_with_kills(home, [("— Test", "worker"), ("— Beta", "worker"), ("— Production", "worker")])
+    assert_whole(home)
+    assert "The case" not in said
+
+
+@pytest.mark.long
+def test_every_server_is_killed_once_on_the_way_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+    home = Home.in_folder(tmp_path / "home")
+    kills = [
+        ("judges it specific", "portal"),
+        ("approves the quote", "prefect"),
+        ("agrees to the date", "postman"),
+        ("delivers the requirement analysis", "mailbox"),
+        ("version 1", "reconciler"),
+    ]
+    demo_with_kills(home, kills)
+    assert_whole(home, mails_doubled=1)
+
+
+@pytest.mark.long
+def test_a_demo_that_was_killed_goes_on_when_it_is_started_again(tmp_path: Path) -> None:
+    home = Home.in_folder(tmp_path / "home")
+    process = home.demo()
+    until(process, "asks for changes in the specification")
+    process.kill()
+    process.communicate(timeout=60)  # until the last process that writes to the pipe has ended
     process = home.demo("--no-wait")
-    said = until(process, moment)
-    state = json.loads((home.path / "embedded.json").read_text(encoding="utf-8"))
-    worker = state["services"]["worker"]["pid"]
-    os.kill(worker, signal.SIGKILL)
+    said, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, said
+    assert "is under way" in said
+    assert_whole(home)
+
+
+def demo_with_kills(home: Home, kills: list[tuple[str, str]]) -> str:
+    """Play, and kill a process with -9 each time a sentence has been said; what was said in all."""
+    process = home.demo("--no-wait")
+    said = ""
+    for sentence, service in kills:
+        said += until(process, sentence)
+        os.kill(living(home, service), signal.SIGKILL)
     rest, _ = process.communicate(timeout=400)
     assert process.returncode == 0, said + rest
-    assert_whole(home)
+    return said + rest
+
+
+def living(home: Home, service: str) -> int:
+    """The process of a service; when it is just being started again, the next one."""
+    give_up = time.monotonic() + 60
+    while True:
+        state = json.loads((home.path / "embedded.json").read_text(encoding="utf-8"))
+        pid = state["services"][service]["pid"]
+        if pid is not None:
+            return int(pid)
+        assert time.monotonic() < give_up, state
+        time.sleep(0.05)  # until it lives, or the time is up
 
 
 def until(process: subprocess.Popen[str], sentence: str) -> str:
