@@ -75,7 +75,7 @@ class Reconciler:
 
     async def _wake(self, report: Report) -> None:
         for wish in await asyncio.to_thread(self._wanting):
-            found = report.woken if await self._waker.wake(wish.case_id) else report.not_woken
+            found = report.woken if await self._waker.attempt(wish.case_id) else report.not_woken
             found.append(wish.key)
 
     def _wanting(self) -> list[Wish]:

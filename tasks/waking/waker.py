@@ -64,13 +64,22 @@ class Waker:
             the reconciler tries again.
         """
         try:
-            wish = await asyncio.to_thread(self._wish, case_id)
-            return wish is None or not wish.wants_to_run or await self._tried(wish)
+            return await self.attempt(case_id)
         except PrefectAway as away:
             _log.warning("Case %s waits: %s", case_id, away)
         except RecordsError as error:
             _log.error("Case %s could not be woken: %s", case_id, error)
         return False
+
+    async def attempt(self, case_id: str) -> bool:
+        """The same, for a caller who wakes many and stops when the server is away.
+
+        Raises:
+            PrefectAway: the server does not answer.
+            RecordsError: the records could not be read or written.
+        """
+        wish = await asyncio.to_thread(self._wish, case_id)
+        return wish is None or not wish.wants_to_run or await self._tried(wish)
 
     async def _tried(self, wish: Wish) -> bool:
         """What Prefect refuses is tried again after a while, so that it keeps nobody else waiting."""
