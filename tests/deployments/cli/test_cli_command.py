@@ -67,3 +67,14 @@ def test_a_wrong_call_says_what_is_allowed(tmp_path: Path) -> None:
 def test_help_loads_nothing_heavy() -> None:
     assert loaded_by(["--help"]) <= {"pydantic"}
     assert loaded_by(["gate", "answer", "--help"]) <= {"pydantic"}
+
+
+def test_a_setting_that_is_not_allowed_is_named_without_its_value(tmp_path: Path) -> None:
+    ran = started("case", "list", home=tmp_path, NAKOMING_DOCUMENT_LIMIT="hunter2")
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        (
+            "The setting NAKOMING_DOCUMENT_LIMIT cannot be used: input should be a valid integer, "
+            "unable to parse string as an integer. [NK5109]\n"
+        ),
+    )
