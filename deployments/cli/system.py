@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deployments.cli.output import print_table, say
+from deployments.embedded.home import Home
 from deployments.embedded.options import HOST, Options
 from nakoming.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from deployments.embedded.system import System
 
 PORT_HELP = "Port of {} on this machine (NAKOMING_{}_PORT)."
@@ -73,22 +79,39 @@ def demo(
         worker=worker,
     )
     say("Starting; the first time takes about 20 seconds.")
-    with started(Settings(), options) as system:
+    with _prepared(Home.of(Settings()).demo) as prepared, started(Settings(), options) as system:
         system.enter()
         from rich.console import Console
 
-        from demo.environments import prepare, stop_all
         from demo.play.play import play
 
-        try:
-            prepare(system.home.demo)
-            status = play(system, wait=wait, console=Console())
-            if wait:
-                stay(system)
-        finally:
-            stop_all(system.home.demo)  # the customers' Suites are no processes of the supervisor
+        prepared()
+        status = play(system, wait=wait, console=Console())
+        if wait:
+            stay(system)
     if status:
         raise typer.Exit(status)
+
+
+@contextmanager
+def _prepared(demo: Path) -> Iterator[Callable[[], object]]:
+    """Prepare the customers' environments while the system starts; they are stopped at the end.
+
+    Gives what waits for them and raises what went wrong.
+    """
+    from demo.environments import prepare, stop_all
+
+    def make() -> None:
+        demo.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prepare(demo)
+
+    with ThreadPoolExecutor(1) as pool:
+        preparing = pool.submit(make)
+        try:
+            yield preparing.result
+        finally:
+            preparing.exception()  # waits; what went wrong before the system runs, the system says better
+            stop_all(demo)  # the customers' Suites are no processes of the supervisor
 
 
 def portal(
