@@ -34,13 +34,13 @@ def main() -> int:
         pages.write()
         return 0
     if asked.into:
-        _one(asked.name, asked.count, asked.into)
+        _one(asked)
         return 0
     names = [asked.name] if asked.name else list(BENCHMARKS)
     console, failed, found = Console(), [], []
     for name in names:
         with console.status(f"{name} …"):
-            measured = _apart(name, asked.count)
+            measured = _apart(name, asked)
         if measured is None:
             failed.append(name)
             continue
@@ -53,28 +53,32 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, and write build/bench.json.")
-    parser.add_argument("name", nargs="?", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure; write build/bench.json.")
+    names = list(BENCHMARKS)
+    parser.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--count", type=int, help="how often; without it each benchmark's own number")
+    parser.add_argument("--no-peers", action="store_true", help="leave out the slow peers")
     parser.add_argument("--write-docs", action="store_true", help="write docs/reference/benchmarks.md")
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _apart(name: str, count: int | None) -> list[figures.Figure] | None:
+def _apart(name: str, asked: argparse.Namespace) -> list[figures.Figure] | None:
     with TemporaryDirectory(prefix="bench-") as folder:
         into = Path(folder, "figures.json")
         command = [sys.executable, "-m", "bench", name, "--into", str(into)]
-        command += ["--count", str(count)] if count else []
+        command += ["--count", str(asked.count)] if asked.count else []
+        command += ["--no-peers"] if asked.no_peers else []
         if subprocess.run(command, check=False).returncode:
             return None
         return [figures.from_data(each) for each in json.loads(into.read_text(encoding="utf-8"))]
 
 
-def _one(name: str, count: int | None, into: Path) -> None:
-    run = importlib.import_module(BENCHMARKS[name]).run
-    measured = run(count) if count else run()
-    into.write_text(json.dumps([figures.as_whole(each) for each in measured]), encoding="utf-8")
+def _one(asked: argparse.Namespace) -> None:
+    run = importlib.import_module(BENCHMARKS[asked.name]).run
+    count = {"count": asked.count} if asked.count else {}
+    measured = run(**count, peers=not asked.no_peers)
+    asked.into.write_text(json.dumps([figures.as_whole(each) for each in measured]), encoding="utf-8")
 
 
 if __name__ == "__main__":

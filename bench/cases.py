@@ -58,8 +58,9 @@ def _waiting(tx: Tx, subject: str) -> str:
 def _settle(tx: Tx) -> None:
     """Their mails are long delivered and their deadlines long shown: neither is what is measured."""
     mails, wakes = schema.outbox.c, schema.wake_ups.c
-    accepted = update(schema.outbox).where(mails.state == outbox.MailState.QUEUED)
-    tx.connection.execute(accepted.values(state=outbox.MailState.ACCEPTED, relayed_at=tx.now, settled_at=tx.now))
+    queued = update(schema.outbox).where(mails.state == outbox.MailState.QUEUED)
+    accepted = {"state": outbox.MailState.ACCEPTED, "relayed_at": tx.now, "settled_at": tx.now}
+    tx.connection.execute(queued.values(accepted))
     shown = update(schema.wake_ups).where(wakes.prefect_run_id.is_(None))
     tx.connection.execute(shown.values(prefect_run_id="shown before", shown_at=wakes.at))
 

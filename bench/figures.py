@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
 
 FILE = Path(__file__).parents[1] / "build" / "bench.json"
 
@@ -126,7 +127,8 @@ def store(figures: Sequence[Figure], path: Path = FILE) -> None:
     ran = {each.name.partition("/")[0] for each in figures}
     kept = [each for each in load(path) if each["name"].partition("/")[0] not in ran]
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(kept + [each.as_data() for each in figures], indent=2) + "\n", encoding="utf-8")
+    all_of_them = kept + [each.as_data() for each in figures]
+    path.write_text(json.dumps(all_of_them, indent=2) + "\n", encoding="utf-8")
 
 
 def load(path: Path = FILE) -> list[dict[str, Any]]:

@@ -26,13 +26,13 @@ AIRFLOW = 2.4
 """Seconds that Apache Airflow 3.3 needed for the same on a machine of this kind; not measured again."""
 
 
-def run(count: int = 50) -> list[Figure]:
-    """Wake `count` cases."""
+def run(count: int = 50, *, peers: bool = True) -> list[Figure]:
+    """Wake `count` cases; the peer takes half a minute for each of three."""
     from bench.rig import running_system
 
     at_start = machine()
     with running_system() as rig:
-        ours, theirs = asyncio.run(_measure(rig, count))
+        ours, theirs = asyncio.run(_measure(rig, count, peers=peers))
     return figures(ours, theirs, at_start)
 
 
@@ -75,7 +75,9 @@ def figures(
     ]
 
 
-async def _measure(rig: Rig, count: int) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+async def _measure(
+    rig: Rig, count: int, *, peers: bool
+) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
     from prefect.client.orchestration import get_client
 
     from bench import cases, waking
@@ -85,6 +87,8 @@ async def _measure(rig: Rig, count: int) -> tuple[list[dict[str, float]], list[d
         warm = await cases.deployment_in(client, "warm")
         await waking.wakes(rig, client, warm, [f"first-{number}" for number in range(_WARM_UP)])
         ours = await waking.wakes(rig, client, warm, [f"warm-{number}" for number in range(count)])
+        if not peers:
+            return ours, []
         standard = await cases.deployment_in(client, "process")
         with _process_worker(rig):
             subjects = [f"process-{number}" for number in range(min(_PEER_RUNS, count))]

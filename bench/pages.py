@@ -1,2 +1,4 @@
 """Stub."""
+
+
 def write() -> None: ...

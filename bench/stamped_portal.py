@@ -1,4 +1,4 @@
-"""The portal's process, which notes when a POST arrives, when its answer is committed, when Prefect was told."""
+"""The portal's process, which notes when a POST arrives, its answer is committed, and Prefect is told."""
 
 from __future__ import annotations
 

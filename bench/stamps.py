@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import time
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VARIABLE = "NAKOMING_BENCH_STAMPS"
 

@@ -1,4 +1,4 @@
-"""The flow that is woken in the benchmarks: thirty finished steps, a question to an officer, one step more."""
+"""The flow that is woken: thirty finished steps, a question to an officer, one step more."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def bench_waits(customer: str, subject: str) -> State[Any]:
 def walk(case: CaseRun) -> str:
     """The thirtieth of the steps is the question itself."""
     mark("entered")
+    case.agreement()  # as every process does before its first line of work
     for number in range(1, STEPS_BEFORE):
         case.record(f"before/{number}/noted", partial(_noted, number))
     case.ask(QUESTION, lambda tx: question(tx, case))

@@ -53,7 +53,7 @@ async def wakes(
 
 
 async def _woken(rig: Rig, browser: httpx.Client, subject: str) -> dict[str, float]:
-    page = browser.get(cases.link_path(rig, subject))
+    page = await asyncio.to_thread(browser.get, cases.link_path(rig, subject))
     rig.stamps.forget()
     form = filled_in(page.text)
     answer = await asyncio.to_thread(browser.post, str(page.url), data=form)

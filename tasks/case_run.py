@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pydantic import TypeAdapter
@@ -67,6 +68,7 @@ class CaseRun:
     case: cases.Case
     finished: dict[str, tuple[str, Any]] = field(default_factory=dict)
     done_before: int = 0
+    unshown: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -114,9 +116,7 @@ class CaseRun:
         if name not in self.finished:
             guard = replace(guard, ask_first=self.case.ask_everything)
             try:
-                output = show(
-                    name, lambda: ledger.make(self.records, self.lease, name, given, effect, inputs, guard)
-                )
+                output = self._effected(name, given, effect, inputs, guard)
             except ResourceBusy as busy:
                 again = {"name": f"{name}/again", "what": str(busy), "within": _BUSY_SECONDS}
                 raise CaseWaits([again]) from busy
@@ -125,6 +125,21 @@ class CaseRun:
                 raise CaseWaits(waits) from unsettled
             self.finished[name] = (given, output)
         return effect.output.validate_python(self._stored(name, given))
+
+    def _effected(
+        self, name: str, given: str, effect: Step[..., R], inputs: dict[str, Any], guard: ledger.Guard
+    ) -> Any:
+        """The intent first, then Prefect's node: making one takes longer than the commit."""
+        begun = ledger.begin(self.records, self.lease, name, given, effect, guard)
+        self.catch_up()
+        work = partial(ledger.make, self.records, self.lease, name, begun, effect, inputs, guard)
+        return show(name, work)
+
+    def catch_up(self) -> None:
+        """Show as nodes what was asked and answered: late, for people wait for the step after an answer."""
+        while self.unshown:
+            name, value = self.unshown.pop(0)
+            show(name, partial(_itself, value))
 
     def record(self, name: str, write: Callable[[Tx], Any], **inputs: Any) -> Any:
         """A step whose effect lies in the records: one transaction holds effect, outcome and evidence."""
@@ -173,7 +188,7 @@ class CaseRun:
 
         if f"{name}/asked" not in self.finished:
             gate = self.record(f"{name}/asked", write)
-            show(f"{name}/asked", lambda: gate)
+            self.unshown.append((f"{name}/asked", gate))
 
     def answer(self, name: str) -> Outcome:
         """The answer to a question, taken for good; waits while it is open.
@@ -192,7 +207,7 @@ class CaseRun:
         known = recorded in self.finished
         outcome = _OUTCOME.validate_python(self.record(recorded, write))
         if not known:
-            show(f"{name}/{outcome.verb or outcome.state}", lambda: outcome.decided_by)
+            self.unshown.append((f"{name}/{outcome.verb or outcome.state}", outcome.decided_by))
         return outcome
 
     def look(self, name: str, gate: str, *, until: datetime | None = None, label: str = "") -> Outcome | None:
@@ -254,6 +269,10 @@ class CaseRun:
         if until is None:
             return []
         return [{"what": label, "until": until.isoformat(), "name": f"{name}/until"}]
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def outcome_of(gate: Gate, given: Sequence[AnswerRecord]) -> Outcome:

@@ -65,20 +65,15 @@ class Guard:
                 raise FactChanged(step=step, fact=name)
 
 
-def make(
-    records: Records,
-    lease: Lease,
-    name: str,
-    given: str,
-    effect: Step[Any, Any],
-    inputs: Mapping[str, Any],
-    guard: Guard,
-) -> Any:
-    """The output of a step as plain data: made now, found finished, or found to have happened.
+def begin(
+    records: Records, lease: Lease, name: str, given: str, effect: Step[Any, Any], guard: Guard
+) -> steps.Begun | steps.InDoubt | steps.Done:
+    """Commit the intent of a step, or say that it is done or in doubt.
 
     Raises:
-        StepNotSettled: a former holder may still be at work; the case is tried again later.
         GateReopened: a gate it stands on is not fulfilled.
+        WindowPassed: it is later than the guard allows.
+        FactChanged: a fact of the case changed.
         LeaseLost: another holder has taken over.
     """
     with records.write() as tx:
@@ -93,6 +88,24 @@ def make(
         )
         if isinstance(begun, steps.Begun):
             guard.check(tx, lease, name)
+    return begun
+
+
+def make(
+    records: Records,
+    lease: Lease,
+    name: str,
+    begun: steps.Begun | steps.InDoubt | steps.Done,
+    effect: Step[Any, Any],
+    inputs: Mapping[str, Any],
+    guard: Guard,
+) -> Any:
+    """The output of a step as plain data: made now, found finished, or found to have happened.
+
+    Raises:
+        StepNotSettled: a former holder may still be at work; the case is tried again later.
+        LeaseLost: another holder has taken over.
+    """
     if isinstance(begun, steps.Done):
         return begun.output
     certain = _made_certain(records, lease, name, begun, effect, inputs, guard)

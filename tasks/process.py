@@ -77,6 +77,7 @@ def run_process(
     except Exception as raised:
         _failed(records, entered, raised)
         raise
+    entered.catch_up()
     artifacts.publish(records, entered.lease.case_id)
     return Completed(message=f"{entered.key}: {outcome}")
 
@@ -138,15 +139,16 @@ def _suspend(records: Records, run: CaseRun, waits: CaseWaits) -> NoReturn:
     """Let go of the case first, then of the Prefect run: a decision in between is seen by the worker."""
     with records.write() as tx:
         cases.wait(tx, run.lease, waits.waits_for)
-    _show_earlier(run)
+    _show_all(run)
     artifacts.publish(records, run.lease.case_id)
     suspend_flow_run(timeout=None, key=new_id())
     msg = "a suspended run does not go on"
     raise AssertionError(msg)
 
 
-def _show_earlier(run: CaseRun) -> None:
-    """One node for all that earlier runs did, instead of each step again."""
+def _show_all(run: CaseRun) -> None:
+    """What this run did, and one node for all that earlier runs did, instead of each step again."""
+    run.catch_up()
     if run.done_before:
         show(f"{run.done_before} steps done before", lambda: run.done_before)
 
@@ -159,6 +161,7 @@ def _failed(records: Records, run: CaseRun, raised: Exception) -> None:
                 operators.tell_stuck(tx, run.lease, error)
     except LeaseLost:
         return  # another holder goes on; its outcome counts
+    run.catch_up()
     artifacts.publish(records, run.lease.case_id)
 
 
