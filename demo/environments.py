@@ -42,7 +42,7 @@ class Customer:
 
 
 CUSTOMERS = (
-    Customer("brouwer", "Brouwer Staalbouw", "nl"),
+    Customer("brouwer", "Brouwer Plaatwerk", "nl"),
     Customer("fenwick", "Fenwick Tooling", "en"),
     Customer("kestrel", "Kestrel Plastics", "en"),
 )

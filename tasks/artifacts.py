@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 OPEN_GATES = "open-gates"
+_MOST_ROWS = 500
 
 
 def publish(records: Records, case_id: str) -> None:
@@ -56,9 +57,19 @@ def publish_case(records: Records, case_id: str) -> None:
 
 def publish_open_gates(records: Records) -> None:
     """All that waits, for whom and until when; what is overdue stands first."""
+    put_open_gates(open_gates(records))
+
+
+def put_open_gates(rows: list[dict[str, Any]]) -> None:
+    """Renew that artifact with these rows; of very many the first ones are shown."""
+    description = f"What waits, for whom, until when: {len(rows)} in all."
+    _put(OPEN_GATES, rows[:_MOST_ROWS], description)
+
+
+def open_gates(records: Records) -> list[dict[str, Any]]:
+    """The rows of that artifact."""
     with records.read() as tx:
-        waiting = timeline.waiting_overview(tx)
-        rows: list[dict[str, Any]] = [
+        return [
             {
                 "case": wait.key,
                 "waits for": wait.what,
@@ -67,9 +78,8 @@ def publish_open_gates(records: Records) -> None:
                 "since": local(wait.since),
                 "overdue": "yes" if wait.is_overdue(tx.now) else "",
             }
-            for wait in waiting
+            for wait in timeline.waiting_overview(tx)
         ]
-    _put(OPEN_GATES, rows, "What waits, for whom, until when.")
 
 
 def _put(key: str, rows: list[dict[str, Any]], description: str) -> None:

@@ -11,7 +11,11 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from nakoming.records import housekeeping, wishes
+from tasks import artifacts
+from tasks.steps import digest
 from tasks.waking.errors import PrefectAway, PrefectRefused
 from tasks.waking.leftovers import Leftovers
 from tasks.waking.shown import Shown
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from tasks.waking.runs import Runs
 
 _log = logging.getLogger("nakoming.reconciler")
+_QUIET_PASSES = 6
 
 
 @dataclass(kw_only=True)
@@ -61,6 +66,8 @@ class Reconciler:
         self._waker = Waker(records, runs)
         self._leftovers = Leftovers(records, runs, self._waker)
         self._shown = Shown(records, runs)
+        self._quiet = -1
+        self._waiting: str | None = None  # digest of what the artifact `open-gates` says
 
     async def once(self) -> Report:
         """One pass. Our own deadlines are acted on whether Prefect answers or not."""
@@ -68,7 +75,7 @@ class Reconciler:
         report = Report()
         report.acted = await asyncio.to_thread(housekeeping.act_on_due, self._records)
         self._waker.crashed, self._waker.held = report.crashed, report.held
-        for part in (self._wake, self._clear, self._show):
+        for part in (self._wake, self._clear, self._show, self._tell):
             await _unless_away(part, report)
         report.seconds = time.monotonic() - begun
         return report
@@ -88,6 +95,21 @@ class Reconciler:
 
     async def _show(self, report: Report) -> None:
         report.shown, report.taken_away = await self._shown.renew()
+
+    async def _tell(self, report: Report) -> None:
+        """Renew what operators see of all that waits, when it has changed; a quiet minute looks once."""
+        self._quiet = self._quiet + 1 if report.is_idle else 0
+        if self._quiet % _QUIET_PASSES:
+            return
+        rows = await asyncio.to_thread(artifacts.open_gates, self._records)
+        if digest(rows) == self._waiting:
+            return
+        try:
+            await asyncio.to_thread(artifacts.put_open_gates, rows)
+        except httpx.HTTPError as away:
+            _log.warning("What waits could not be shown in Prefect: %s", away)
+        else:
+            self._waiting = digest(rows)
 
 
 async def _unless_away(part: Callable[[Report], Awaitable[None]], report: Report) -> None:

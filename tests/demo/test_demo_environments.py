@@ -36,7 +36,7 @@ def test_a_customer_has_two_filled_environments_that_go_on_after_a_stop(root: Pa
     page = place.ask("GET", "/")[1]
     assert page.count('<a href="/orders/BR-2026-') == 36
     assert "株式会社みどり機械" in page
-    assert "Brouwer Staalbouw" in page
+    assert "Brouwer Plaatwerk" in page
     assert "Leverdatum" in page
 
     psutil.Process(made[1]["pids"][0]).kill()
