@@ -1,8 +1,8 @@
-"""Names every commit of a process, and the instants around its effects; the product itself knows nothing of it.
+"""Names every commit of a process, and the instants around its effects; the product knows nothing of it.
 
-`watch` is called in a child process before it works. From then on each transaction that writes has a name made of
-what was done in it (a step's intent, a gate opened, a mail claimed, …); one in which nothing known was done is
-named after the function that wrote, so that no commit passes unseen.
+`watch` is called in a child process before it works. From then on each transaction that writes has a name
+made of what was done in it (a step's intent, a gate opened, a mail claimed, …); one in which nothing known
+was done is named after the function that wrote, so that no commit passes unseen.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _watch_commits(watcher: Watcher) -> None:
                 # First of all that is done after the commit: nothing else has happened then.
                 tx.after_commit.insert(0, functools.partial(watcher.at, boundary, AFTER))
 
-    Records.write = write  # type: ignore[method-assign]
+    Records.write = write  # type: ignore[method-assign]  # watched, not changed
 
 
 def _boundary(labels: list[Boundary | None]) -> Boundary | None:
@@ -106,9 +106,6 @@ def _writer() -> str:
     while frame.f_back is not None and frame.f_globals["__name__"] in {__name__, "contextlib"}:
         frame = frame.f_back
     return f"{frame.f_globals['__name__']}.{frame.f_code.co_name}"
-
-
-Describe = "Callable[[Tx, tuple[Any, ...], Any], Boundary | None]"
 
 
 def _describing(original: Callable[..., Any], describe: Any) -> Callable[..., Any]:
@@ -255,7 +252,7 @@ def _watch_commands(watcher: Watcher) -> None:
         original(*args)
         watcher.at(Boundary(COMMAND, _Names.step), DURING)
 
-    command._give_order = give_order
+    command._give_order = give_order  # type: ignore[assignment]  # the same arguments, passed on
 
 
 def _watch_server(watcher: Watcher) -> None:
@@ -267,4 +264,4 @@ def _watch_server(watcher: Watcher) -> None:
         watcher.at(Boundary(SERVER, _Names.mail), AFTER)
         return grade
 
-    MailServer.send = send  # type: ignore[method-assign]
+    MailServer.send = send  # type: ignore[method-assign,assignment]  # the same arguments, passed on

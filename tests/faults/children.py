@@ -1,8 +1,8 @@
 """The processes that are killed: one run of the flow, the postman's round, what is due acted on.
 
-Each is forked from a process that has imported everything and opened nothing, so that a new one costs a tenth of a
-second. They do what the product's own entry points do; the only thing replaced is Prefect's suspension, which
-needs a deployment: where a run would be suspended, its process ends.
+Each is forked from a process that has imported everything and opened nothing, so that a new one costs a tenth
+of a second. They do what the product's own entry points do; the only thing replaced is Prefect's suspension,
+which needs a deployment: where a run would be suspended, its process ends.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def run(name: str, order: Order) -> None:
 
 
 def _flow(order: Order) -> None:
-    process.suspend_flow_run = _suspended  # type: ignore[assignment]
+    process.suspend_flow_run = _suspended  # type: ignore[assignment,attr-defined]  # in its place
     try:
         process.run_process(
             PROCESS,

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.faults.boundaries import AFTER, BEFORE, DURING, INTENT, OUTCOME, SERVER, Boundary
+from tests.faults.boundaries import AFTER, BEFORE, COMMAND, DURING, INTENT, OUTCOME, SERVER, Boundary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ class Journal:
         self._append({"event": event, "process": process, **named, "pid": os.getpid()})
 
     def _append(self, line: dict[str, Any]) -> None:
-        line["at"] = time.monotonic()  # the same clock in every process of this machine
+        line |= {"at": time.monotonic(), "cpu": time.process_time()}  # one clock for all processes
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(descriptor, json.dumps(line).encode() + b"\n")
@@ -88,17 +88,14 @@ class Cutter:
 
 
 def phases(boundary: Boundary, mode: Mode) -> tuple[str, ...]:
-    """Where a boundary is cut. Of its two sides the more dangerous one is taken, or else either by its name."""
+    """Where a boundary is cut; of its two sides once the more dangerous one, or else either by its name."""
     if mode == "none":
         return ()
-    if boundary.kind == SERVER:
-        return (AFTER,)
-    if boundary.kind.startswith("command"):
-        return (DURING,)
+    only = {SERVER: AFTER, COMMAND: DURING}.get(boundary.kind)
+    if only is not None:
+        return (only,)
     if mode == "both":
         return (BEFORE, AFTER)
-    if boundary.kind == INTENT:
-        return (AFTER,)  # nothing has been done yet, and everybody must think it may have been
-    if boundary.kind == OUTCOME:
-        return (BEFORE,)  # all has been done, and nobody knows it
-    return ((BEFORE, AFTER)[zlib.crc32("/".join(boundary).encode()) % 2],)
+    # An intent: nothing was done, and it must be thought possible. An outcome: all was done, known to nobody.
+    either = (BEFORE, AFTER)[zlib.crc32("/".join(boundary).encode()) % 2]
+    return ({INTENT: AFTER, OUTCOME: BEFORE}.get(boundary.kind, either),)

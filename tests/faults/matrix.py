@@ -1,4 +1,4 @@
-"""Sets a stage for a play in a folder of its own, and takes it down."""
+"""Sets a stage for a play in a folder of its own, plays on it, and counts what came of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.mailbox.server import MailboxSettings, RunningMailbox, running
-from nakoming.records import migrate
+from demo.mailbox.server import MailboxSettings, running
+from nakoming.records import evidence_check, migrate
 from nakoming.records.store import Records
+from tests.faults import report
 from tests.faults.children import Order
-from tests.faults.outside import Picture, picture
+from tests.faults.outside import compare, left_behind, picture, suites
 from tests.faults.street_play import CUSTOMER, EVERY_BRANCH, PARAMETERS, Script, StreetPlay
 from tests.harness.installation import load_agreements
 from tests.harness.vendor import running_environments, save_blocks
@@ -22,26 +23,45 @@ from tests.harness.vendor import running_environments, save_blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nakoming.records.cases import Case
+    from tests.faults.cutting import Mode
+    from tests.faults.outside import Damage, Picture
 
-@dataclass
-class Stage:
-    """A play and the world it happens in."""
-
-    play: StreetPlay
-    mailbox: RunningMailbox
-
-    def run(self) -> None:
-        """Play to the end."""
-        self.play.run()
-
-    def picture(self) -> Picture:
-        """What the play left in the world."""
-        return picture(self.play.root, CUSTOMER, self.mailbox.store)
+PROCESSES = ("flow", "postman", "reconciler")
 
 
-@contextmanager
-def staged(api_url: str, *, script: Script = EVERY_BRANCH, until: str | None = None, **order: Any) -> Iterator[Stage]:
-    """A stage: records with the demo's agreements, the vendor's environments, a mail server, the blocks.
+@dataclass(frozen=True)
+class Played:
+    """What a play left: in the world, in the journal of its processes, in the records."""
+
+    picture: Picture
+    lines: list[dict[str, Any]]
+    case: Case
+    findings: list[str]
+    left_behind: list[str]
+    suites: int
+
+    def damage(self, unharmed: Played) -> Damage:
+        """What was lost and doubled, compared with a play in which nothing was killed."""
+        return compare(unharmed.picture, self.picture, windows=report.windows(self.lines))
+
+    def entries(self, name: str, unharmed: Played, mode: Mode) -> list[report.Entry]:
+        """What is to be reported of each process."""
+        damage = self.damage(unharmed)
+        return [
+            report.entry(
+                name,
+                process,
+                planned=report.planned(unharmed.lines, process, mode),
+                lines=self.lines,
+                damage=damage,
+            )
+            for process in PROCESSES
+        ]
+
+
+def played(api_url: str, *, script: Script = EVERY_BRANCH, until: str | None = None, **order: Any) -> Played:
+    """Play from the beginning to the end, in a world of its own that is gone afterwards.
 
     Args:
         api_url: of Prefect, to which this process speaks too.
@@ -65,13 +85,26 @@ def staged(api_url: str, *, script: Script = EVERY_BRANCH, until: str | None = N
                 said=folder / "said.log",
                 **order,
             )
-            yield Stage(StreetPlay(records, root, given, script, until), mailbox)
-        records.engine.dispose()
+            play = StreetPlay(records, root, given, script, until)
+            play.run()
+            try:
+                return Played(
+                    picture(root, CUSTOMER, mailbox.store),
+                    play.journal.lines(),
+                    play.case,
+                    [finding.text for finding in evidence_check.verify(records) if finding.is_damage],
+                    left_behind(folder),
+                    suites(folder),
+                )
+            finally:
+                records.engine.dispose()
 
 
 def _records(home: Path) -> Records:
     home.mkdir()
-    records = Records(f"sqlite:///{home / 'records.sqlite'}", keys=home / "keys", documents=home / "documents")
+    records = Records(
+        f"sqlite:///{home / 'records.sqlite'}", keys=home / "keys", documents=home / "documents"
+    )
     migrate.upgrade(records)
     load_agreements(records)
     return records
@@ -79,8 +112,10 @@ def _records(home: Path) -> Records:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """In memory where that can be: a commit waits for its disk, and kill -9 takes nothing back from either."""
+    """In memory where that can be: a commit waits for its disk, and kill -9 takes nothing from either."""
     memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
     where = memory if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**29 else None
-    with tempfile.TemporaryDirectory(prefix="nakoming-faults-", dir=where, ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="nakoming-faults-", dir=where, ignore_cleanup_errors=True
+    ) as name:
         yield Path(name)

@@ -1,7 +1,8 @@
-"""What a play left in the world, counted without asking the records: switches, mailboxes, production itself."""
+"""What a play left in the world, counted without asking the records: switches, mailboxes, production."""
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import json
@@ -9,6 +10,8 @@ import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from demo.environment_folder import EnvironmentFolder
 from demo.install_log import SWITCHES, read_log
@@ -39,18 +42,36 @@ class Picture:
     production: tuple[str, bool]
 
 
+@dataclass(frozen=True)
+class Fault:
+    """One thing too few or too many, and the process whose work it is."""
+
+    process: str
+    what: str
+
+
 @dataclass
 class Damage:
-    """What differs from a play in which nothing was killed."""
+    """What differs from a play in which nothing was killed.
 
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
+    Attributes:
+        lost: what is missing.
+        doubled: what is there too often.
+        mail_window: copies of mails whose postman died between the server's 250 and its own note.
+    """
+
+    lost: list[Fault] = field(default_factory=list)
+    doubled: list[Fault] = field(default_factory=list)
     mail_window: int = 0
 
     @property
     def is_none(self) -> bool:
         """Whether nothing was lost and nothing doubled."""
         return not self.lost and not self.doubled
+
+    def count(self, faults: list[Fault], process: str) -> int:
+        """How many of these are the work of a process."""
+        return sum(fault.process == process for fault in faults)
 
 
 def picture(root: Path, customer: str, store: Store) -> Picture:
@@ -66,6 +87,27 @@ def picture(root: Path, customer: str, store: Store) -> Picture:
             mails[address, subject] += 1
             copies += count - 1
     return Picture(_switches(root, customer), mails, copies, _production(root, customer))
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Command lines of processes that work in a folder and are no running Suite: nobody waits for them."""
+    lines = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it ended since
+            words = process.cmdline()
+            if any(str(folder) in word for word in words) and "suite.serve" not in words:
+                lines.append(" ".join(words))
+    return lines
+
+
+def suites(folder: Path) -> int:
+    """How many Suites run from a folder."""
+    count = 0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            count += "suite.serve" in words and any(str(folder) in word for word in words)
+    return count
 
 
 def _switches(root: Path, customer: str) -> dict[str, list[str]]:
@@ -91,21 +133,27 @@ def _get(url: str) -> Any:
 def compare(expected: Picture, found: Picture, *, windows: int) -> Damage:
     """What was lost and doubled; `windows` counts the cuts between a server's 250 and the note of it."""
     damage = Damage(mail_window=min(found.copies, windows))
-    for mail in sorted(expected.mails.keys() | found.mails.keys()):
-        more = found.mails[mail] - expected.mails[mail]
-        word = damage.doubled if more > 0 else damage.lost
-        word.extend([f"mail {mail[1]!r} to {mail[0]}"] * abs(more))
-    damage.doubled.extend(["a copy of a mail outside of the one window"] * (found.copies - windows))
+    for address, subject in sorted(expected.mails.keys() | found.mails.keys()):
+        more = found.mails[address, subject] - expected.mails[address, subject]
+        faults = damage.doubled if more > 0 else damage.lost
+        faults.extend([Fault(_author(subject), f"mail {subject!r} to {address}")] * abs(more))
+    copy = Fault("postman", "a copy of a mail, sent outside of the one window")
+    damage.doubled.extend([copy] * (found.copies - windows))
     for environment, switches in expected.switches.items():
         _compare_switches(environment, switches, found.switches[environment], damage)
     if found.production != expected.production:
-        damage.lost.append(f"production is {found.production}, not {expected.production}")
+        damage.lost.append(Fault("flow", f"production is {found.production}, not {expected.production}"))
     return damage
+
+
+def _author(subject: str) -> str:
+    return "reconciler" if subject.startswith(("Herinnering", "Escalatie")) else "flow"
 
 
 def _compare_switches(environment: str, expected: list[str], found: list[str], damage: Damage) -> None:
     wanted, done = Counter(expected), Counter(found)
-    damage.lost.extend(f"{environment}: {switch}" for switch in (wanted - done).elements())
-    damage.doubled.extend(f"{environment}: {switch}" for switch in (done - wanted).elements())
+    missing, more = (wanted - done).elements(), (done - wanted).elements()
+    damage.lost.extend(Fault("flow", f"{environment}: {switch}") for switch in missing)
+    damage.doubled.extend(Fault("flow", f"{environment}: {switch}") for switch in more)
     if wanted == done and expected != found:
-        damage.lost.append(f"{environment}: the order of {', '.join(expected)}")
+        damage.lost.append(Fault("flow", f"{environment}: the order of {', '.join(expected)}"))

@@ -1,10 +1,10 @@
-"""A play of the RFC street that takes every branch that matters, by processes that may be killed at any boundary."""
+"""A play of the RFC street through every branch that matters, by processes that may be killed anywhere."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -179,14 +179,27 @@ class StreetPlay:
         self.go("postman")
 
 
+# The service is down, so that whoever asks after a kill finds what the script would have said: it failed.
+_LEAVES_IT_DOWN = """
+import subprocess, sys
+action, *words = sys.argv[1:]
+ended = subprocess.run([sys.executable, "-m", "demo.deploy", action, *words], check=False)
+if action == "install":
+    named = [word for word in words if word.startswith(("--customer", "--environment", "--root"))]
+    subprocess.run([sys.executable, "-m", "demo.deploy", "stop", *named], check=True, stdout=2)
+    sys.exit(3)
+sys.exit(ended.returncode)
+"""
+
+
 def nobody_answers(play: StreetPlay) -> None:
     """The analyst is late: reminders, escalation, an own target missed."""
     play.pass_time(LATE)
 
 
 def production_breaks(play: StreetPlay) -> None:
-    """From now on the deploy script of production installs and then says that it failed."""
-    break_production(play.root, CUSTOMER)
+    """From now on production's script leaves a service that does not run, and says that it failed."""
+    break_production(play.root, CUSTOMER, script=_LEAVES_IT_DOWN)
 
 
 def production_is_mended(play: StreetPlay) -> None:
@@ -197,9 +210,7 @@ def production_is_mended(play: StreetPlay) -> None:
 YES = Act("approve")
 EVERY_BRANCH: Script = {
     "intake/confirmation": YES,
-    "judgement/choice": Act(
-        "choose", "Alleen Brouwer werkt zo.", option="specific", before=nobody_answers
-    ),
+    "judgement/choice": Act("choose", "Alleen Brouwer werkt zo.", option="specific", before=nobody_answers),
     "quote/delivery": Act("deliver", facts={"amount": "1250.00"}),
     "quote/approval": YES,
     "planning/1/proposal": Act("deliver", facts={"planned_on": ""}),
@@ -219,11 +230,24 @@ EVERY_BRANCH: Script = {
     "acceptance/3/approval": Act("approve", before=production_breaks),  # installed, failed, rolled back
     "build/4/revision": Act("deliver", facts={"revision": "1.1"}, before=production_is_mended),
     "acceptance/4/approval": YES,
-    "closing/delivery": Act("deliver", papers=("handleiding",), facts={"description": "Spoedcode op orders."}),
+    "closing/delivery": Act(
+        "deliver", papers=("handleiding",), facts={"description": "Spoedcode op orders."}
+    ),
 }
 """From a stranger's request to production, by every way back there is."""
 
-
-def ordered(order: Order, **changes: Any) -> Order:
-    """The same order with changes."""
-    return replace(order, **changes)
+STRAIGHT_TO_A_FAILURE: Script = {
+    "intake/confirmation": YES,
+    "judgement/choice": Act("choose", "Alleen Brouwer werkt zo.", option="specific"),
+    "quote/delivery": Act("deliver", facts={"amount": "1250.00"}),
+    "quote/approval": YES,
+    "planning/1/proposal": Act("deliver", facts={"planned_on": ""}),
+    "planning/1/approval": YES,
+    "requirement-analysis/1/delivery": Act("deliver", papers=("analyse",)),
+    "requirement-analysis/1/approval": YES,
+    "functional-specification/1/delivery": Act("deliver", papers=("specificatie",)),
+    "functional-specification/1/approval": YES,
+    "build/1/revision": Act("deliver", facts={"revision": "1.1"}),
+    "acceptance/1/approval": Act("approve", before=production_breaks),
+}
+"""The shortest way to an installation that fails and is rolled back."""

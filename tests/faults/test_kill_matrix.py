@@ -1,30 +1,102 @@
-"""Kill -9 at every boundary of the RFC street: nothing is lost, nothing is done twice, it goes on by itself."""
+"""Kill -9 at every boundary of the RFC street: nothing is lost, nothing is done twice, it goes on."""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nakoming.records import evidence_check
-from tests.faults.matrix import staged
+from tests.faults import report
+from tests.faults.boundaries import (
+    ACTED,
+    CLAIMED,
+    CLOSED,
+    COMMAND,
+    HEAD,
+    INTENT,
+    LEASED,
+    NOTED,
+    NOTICE,
+    OPENED,
+    OUTCOME,
+    RECORDED,
+    SERVER,
+    SHARED,
+    TAKEN,
+    WAITS,
+)
+from tests.faults.matrix import Played, played
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from tests.faults.cutting import Mode
     from tests.harness.prefect_server import PrefectServer
 
+pytestmark = pytest.mark.timeout(1800)
+KINDS = {
+    "flow": {LEASED, INTENT, OUTCOME, RECORDED, OPENED, TAKEN, WAITS, CLOSED, SHARED, COMMAND},
+    "postman": {SHARED, CLAIMED, HEAD, SERVER, NOTED, NOTICE},
+    "reconciler": {ACTED},
+}
+RECOVERY_SECONDS = 20.0
 
-@pytest.mark.timeout(900)
-def test_baseline(tmp_path: Path, prefect_api: PrefectServer, monkeypatch) -> None:
-    import time
-    with staged(prefect_api.api_url) as play:
-        b = time.monotonic()
-        play.run()
-        print("seconds", time.monotonic() - b)
-        print(play.picture())
-        import collections
-        c = collections.Counter((l["process"], l.get("kind")) for l in play.play.journal.lines())
-        print(c)
-        assert 0
+
+@pytest.fixture(scope="module")
+def unharmed(prefect_server: PrefectServer) -> Iterator[Played]:
+    """The same play, in which nothing is killed: what there has to be, and which boundaries there are."""
+    with prefect_server.settings():
+        yield played(prefect_server.api_url)
+
+
+def test_the_play_takes_every_branch(unharmed: Played) -> None:
+    assert unharmed.case.outcome == "in production"
+    production = unharmed.picture.switches["production"]
+    done = [switch.rpartition(" ")[0] for switch in production]
+    assert done == ["installed", "installed", "rolled back", "installed"]
+    assert production[1] == production[3]
+    assert len(unharmed.picture.switches["acceptance"]) == 2  # the red revision came nowhere
+    assert unharmed.picture.production == ("1.1.0", True)
+    assert unharmed.picture.copies == 0
+    for process, kinds in KINDS.items():
+        passed = {line["kind"] for line in unharmed.lines if line["process"] == process}
+        assert kinds <= passed, process
+    steps = {line.get("name") for line in unharmed.lines}
+    for name in ("intake/confirmation", "production/3/rollback", "production/4/told", "test/1/evidence"):
+        assert name in steps
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("each boundary once", "once"), pytest.param("both sides", "both", marks=pytest.mark.long)],
+)
+def test_a_kill_at_any_boundary_loses_nothing_and_doubles_nothing(
+    name: str,
+    mode: Mode,
+    unharmed: Played,
+    prefect_server: PrefectServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with prefect_server.settings():
+        harmed = played(prefect_server.api_url, mode=mode)
+    entries = harmed.entries(name, unharmed, mode)
+    report.write(entries)
+    with capsys.disabled():
+        print(f"\n{report.table(entries)}")  # noqa: T201 - the figures are for whoever runs the tests
+    assert {each.process: each.never_cut for each in entries} == {process: [] for process in KINDS}
+    damage = harmed.damage(unharmed)
+    assert (damage.lost, damage.doubled) == ([], [])
+    assert harmed.findings == []
+    assert (harmed.case.state, harmed.case.outcome) == ("closed", "in production")
+    assert harmed.left_behind == []
+    assert harmed.suites == 2  # acceptance and production, each once
+    assert_each_cut_was_a_kill(harmed)
+    assert max(each.recovery_median_seconds for each in entries) < RECOVERY_SECONDS
+
+
+def assert_each_cut_was_a_kill(harmed: Played) -> None:
+    cut = [line["pid"] for line in harmed.lines if line["event"] == "cut"]
+    died = {line["pid"]: line["status"] for line in harmed.lines if line["event"] == "died"}
+    assert cut
+    assert died == dict.fromkeys(cut, -signal.SIGKILL)

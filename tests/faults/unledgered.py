@@ -1,4 +1,4 @@
-"""Damage on purpose: a ledger that forgets its effects. Whoever counts from outside must see what comes of it."""
+"""Damage on purpose: a ledger that forgets its effects, which whoever counts from outside must see."""
 
 from __future__ import annotations
 

@@ -37,13 +37,13 @@ sys.exit(3 if sys.argv[1] == "install" else ended.returncode)
 """
 
 
-def break_production(root: Path, customer: str) -> None:
+def break_production(root: Path, customer: str, script: str = FAILING_SCRIPT) -> None:
     """From now on the deploy script of production installs, and then says that it failed."""
-    script = root / "failing_deploy.py"
-    script.write_text(FAILING_SCRIPT, encoding="utf-8")
+    file = root / "failing_deploy.py"
+    file.write_text(script, encoding="utf-8")
     block = DeployScript.load(f"{customer}-production")
-    command = [sys.executable, str(script), *block.command[3:]]
-    changed = DeployScript(**(block.model_dump() | {"command": command, "script": script}))
+    command = [sys.executable, str(file), *block.command[3:]]
+    changed = DeployScript(**(block.model_dump() | {"command": command, "script": file}))
     changed.save(f"{customer}-production", overwrite=True)
 
 
