@@ -117,7 +117,9 @@ def test_a_step_that_always_raises_is_stuck_after_five_attempts_and_mailed(
     assert walker.case.state == State.STUCK
     (told,) = walker.mails("operators")
     assert told.recipient.email == "operators@sps.example"
-    assert "failed five times" in told.context["happened"]
+    assert told.context["happened"] == (
+        "rfc/brouwer/stuck is vijf keer mislukt en wordt niet meer vanzelf geprobeerd."
+    )
 
 
 def test_a_case_that_ended_is_joined_and_says_how(records: Records, prefect_api: PrefectServer) -> None:
