@@ -80,6 +80,11 @@ class CaseRun:
         """The customer of the case."""
         return self.lease.customer
 
+    @property
+    def revision(self) -> int:
+        """The revision of its flow that the case was opened under: steps added later are guarded by it."""
+        return self.case.flow_revision
+
     def agreement(self) -> Agreement:
         """The terms under which the case was opened; they never change."""
         with self.records.read() as tx:
