@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+SERVER = (sys.executable, "-m", "deployments.embedded.prefect_server")
+"""`prefect server start` as the product starts it."""
+
+
 @dataclass(frozen=True)
 class PrefectServer:
     """A running server: `api_url` for clients, `home` its folder, `log` what it said."""
@@ -48,7 +52,7 @@ def prefect_server_in(folder: Path, port: int | None = None) -> Iterator[Prefect
     port = port or free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", folder, folder / "server.log")
     with running(
-        [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+        [*SERVER, "--host", "127.0.0.1", "--port", str(port)],
         log=server.log,
         answers=lambda: _healthy(server.api_url),
         env=_environment(folder) | {"PREFECT_API_URL": server.api_url},
