@@ -98,8 +98,13 @@ def _run_flow(job: dict[str, Any]) -> None:
     from prefect.flow_engine import run_flow
     from prefect.logging.loggers import flow_run_logger
 
+    from deployments.warm import known
+
     configure_from_env()
     flow_run = FlowRun.model_validate(job["flow_run"])
+    known.remember(flow_run)
+    if "result_storage" in job:
+        known.remember_storage(job["result_storage"])
     with handle_engine_signals(flow_run.id):
         logger = flow_run_logger(flow_run=flow_run)
         try:

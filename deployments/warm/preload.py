@@ -42,6 +42,7 @@ _ENGINE_MODULES = (
     "httpcore",
     "h11",
     "anyio._backends._asyncio",
+    "deployments.warm.known",
     "encodings.idna",
 )
 _INSTALLED = tuple(

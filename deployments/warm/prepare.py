@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+import time
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+import httpx
+from prefect.exceptions import PrefectHTTPStatusError
 
 from deployments.warm.errors import CodePlaceError, CommandNotAllowedError
 from deployments.warm.job import Place, WarmJobConfiguration, place_of
@@ -19,12 +23,16 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
 
+_STORAGE_SECONDS = 60.0
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What is known of a run before its fork."""
 
     configuration: WarmJobConfiguration
     place: Place
+    storage: dict[str, str | None] = field(default_factory=dict)
 
     def request(self, flow_run: FlowRun, directory: str) -> dict[str, Any]:
         """Write the child's job, as `deployments.warm.child` reads it.
@@ -41,6 +49,7 @@ class Prepared:
             "flow_run": flow_run.model_dump(mode="json"),
             # The worker reports crashes and cancellations, and runs their hooks, once the child is gone.
             "env": {**self.configuration.env, "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false"},
+            **self.storage,
         }
 
 
@@ -57,6 +66,8 @@ class Preparer:
         self._worker_name = worker_name
         # A flow is its name and its id, which do not change: one request less in each run.
         self._flows: dict[UUID, APIFlow] = {}
+        self._storage_is: dict[str, str | None] = {}
+        self._storage_until = 0.0
 
     async def prepare(self, flow_run: FlowRun, pool: WorkPool, worker_id: UUID | None) -> Prepared:
         """Read the deployment and resolve the job variables.
@@ -82,7 +93,18 @@ class Preparer:
             raise CommandNotAllowedError(
                 pool=pool.name, deployment=deployment.name, command=configuration.own_command
             )
-        return Prepared(configuration, place_of(deployment))
+        return Prepared(configuration, place_of(deployment), await self._storage())
+
+    async def _storage(self) -> dict[str, str | None]:
+        """The server's default result storage, read once a minute; nothing when it cannot be read."""
+        if time.monotonic() > self._storage_until:
+            self._storage_is = {}
+            with suppress(PrefectHTTPStatusError, httpx.HTTPError):
+                found = await self._client.read_server_default_result_storage()
+                block_id = found.default_result_storage_block_id
+                self._storage_is = {"result_storage": str(block_id) if block_id else None}
+            self._storage_until = time.monotonic() + _STORAGE_SECONDS
+        return self._storage_is
 
     async def _configure(
         self, flow_run: FlowRun, deployment: DeploymentResponse, pool: WorkPool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def _script() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
+@cache
 def known_head() -> str:
     """The newest revision this program knows."""
     head = _script().get_current_head()

@@ -1,0 +1,125 @@
+"""What does a step cost over a plain Prefect task?
+
+Both in the same flow run against a real Prefect server, turn by turn. The step's records are SQLite with
+`synchronous=FULL` (two durable commits a step: intent and outcome); task and step do nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from bench.figures import Figure, machine, median
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nakoming.records.store import Records
+    from tasks.case_run import CaseRun
+
+COUNTS = (100, 1000)
+_BLOCK = 10  # so many of the one, then of the other: what else the machine does meets both alike
+_CUSTOMER = "brouwer"
+
+
+def run(count: int | None = None, *, peers: bool = True) -> list[Figure]:
+    """Make steps and tasks: 100 and 1,000 of each, or `count`; without the peer there is no ratio to tell."""
+    del peers
+    # Heavy, and read their settings at import: this process is the benchmark's own.
+    from tests.harness.prefect_server import prefect_server_in
+
+    at_start = machine()
+    with (
+        TemporaryDirectory(prefix="bench-") as name,
+        prefect_server_in(Path(name)) as server,
+        server.settings(),
+    ):
+        return [_figure(Path(name), each, at_start) for each in ([count] if count else COUNTS)]
+
+
+def _figure(folder: Path, count: int, at_start: dict[str, object]) -> Figure:
+    from prefect import flow
+
+    records = _records(folder / f"records-{count}")
+    measured: list[tuple[float, float]] = []
+
+    @flow(name="bench-steps", persist_result=False)
+    def compares() -> None:
+        case = _case(records)
+        measured.extend(_in_turns(partial(_step, case), _task, count))
+
+    compares()
+    steps, tasks = zip(*measured, strict=True)
+    return Figure(
+        name=f"step-overhead/{count} steps",
+        value=median(steps) * 1000,
+        unit="ms",
+        peer="plain Prefect task",
+        peer_value=median(tasks) * 1000,
+        limit=1.5,
+        judged="ratio",
+        machine=at_start,
+    )
+
+
+def _in_turns(
+    step: Callable[[int], None], task: Callable[[int], None], count: int
+) -> list[tuple[float, float]]:
+    """The mean seconds of a step and of a task, block by block."""
+    step(-1), task(-1)  # the first of each connects
+    found = []
+    for first in range(0, count, _BLOCK):
+        numbers = range(first, min(count, first + _BLOCK))
+        found.append((_mean(step, numbers), _mean(task, numbers)))
+    return found
+
+
+def _mean(work: Callable[[int], None], numbers: range) -> float:
+    begun = time.monotonic()
+    for number in numbers:
+        work(number)
+    return (time.monotonic() - begun) / len(numbers)
+
+
+def _task(number: int) -> None:
+    from prefect import Task
+    from prefect.cache_policies import NO_CACHE
+
+    plain: Task[[], int] = Task(
+        lambda: number, name="plain", task_run_name=f"plain-{number}", retries=0, cache_policy=NO_CACHE
+    )
+    plain()
+
+
+def _step(case: CaseRun, number: int) -> None:
+    from bench.trivial import trivial
+
+    case.do(f"bench/{number}/step", trivial, number=number)
+
+
+def _records(folder: Path) -> Records:
+    from nakoming.records import migrate
+    from nakoming.records.store import Records
+    from tests.harness.installation import load_agreements
+
+    folder.mkdir()
+    url = f"sqlite:///{folder / 'records.sqlite'}"
+    records = Records(url, keys=folder / "keys", documents=folder / "documents", pooled=True)
+    migrate.upgrade(records)
+    load_agreements(records)
+    return records
+
+
+def _case(records: Records) -> CaseRun:
+    from nakoming.records import agreements, cases
+    from nakoming.records.owners import this_process
+    from tasks.case_run import CaseRun
+
+    with records.write() as tx:
+        version = agreements.newest_version(tx, _CUSTOMER)
+        given = {"agreement_version": version, "flow_revision": 1, "parameters": {}}
+        opened = cases.open_case(tx, "bench", _CUSTOMER, "steps", **given)
+        return CaseRun(records, cases.acquire(tx, opened.case.id, this_process()), opened.case)
