@@ -56,7 +56,7 @@ def _python(module: str, *words: str) -> tuple[str, ...]:
 
 def _prefect(system: System) -> Service:
     port = system.options.prefect_port
-    command = _python("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    command = _python("deployments.embedded.prefect_server", "--host", "127.0.0.1", "--port", str(port))
     healthy = lambda: probes.answers(port, "/api/health", only_ok=True)  # noqa: E731 - a maker of a question
     return Service("prefect", "Prefect server", command, make_probe=healthy, lasts=True)
 
