@@ -16,9 +16,10 @@ from nakoming.records.store import Records
 from tests.faults import report
 from tests.faults.children import Order
 from tests.faults.outside import compare, left_behind, picture, suites
+from tests.faults.revisions import connect
 from tests.faults.street_play import CUSTOMER, EVERY_BRANCH, PARAMETERS, Script, StreetPlay
 from tests.harness.installation import load_agreements
-from tests.harness.vendor import running_environments, save_blocks
+from tests.harness.vendor import running_environments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,7 @@ def played(api_url: str, *, script: Script = EVERY_BRANCH, until: str | None = N
         order: what the child processes are told beside that, see `Order`.
     """
     with _folder() as folder, running_environments(folder / "demo", CUSTOMER) as root:
-        save_blocks(root, CUSTOMER)
+        connect(root, CUSTOMER)
         records = _records(folder / "home")
         with running(MailboxSettings(folder / "mail", bounce_after=0.05)) as mailbox:
             given = Order(

@@ -50,8 +50,8 @@ class Entry:
     lost: int
     doubled: int
     mail_window: int
-    recovery_median_seconds: float
-    recovery_max_seconds: float
+    recovery_median_seconds: float | None
+    recovery_max_seconds: float | None
 
 
 def entry(
@@ -70,8 +70,8 @@ def entry(
         lost=damage.count(damage.lost, process),
         doubled=damage.count(damage.doubled, process),
         mail_window=damage.mail_window if process == "postman" else 0,
-        recovery_median_seconds=round(statistics.median(took), 3),
-        recovery_max_seconds=round(max(took), 3),
+        recovery_median_seconds=round(statistics.median(took), 3) if took else None,
+        recovery_max_seconds=round(max(took), 3) if took else None,
     )
 
 
@@ -136,7 +136,7 @@ def table(entries: list[Entry]) -> str:
             str(each.lost),
             str(each.doubled),
             str(each.mail_window),
-            f"{each.recovery_median_seconds:.2f} ({each.recovery_max_seconds:.2f})",
+            f"{each.recovery_median_seconds or 0:.2f} ({each.recovery_max_seconds or 0:.2f})",
         )
         for each in entries
     ]

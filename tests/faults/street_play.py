@@ -12,7 +12,8 @@ from nakoming.records import answers, cases, clock, documents, gates
 from nakoming.records.gate_model import GateState, Given
 from tests.faults import children
 from tests.faults.cutting import Journal
-from tests.harness.vendor import break_production, save_blocks
+from tests.faults.revisions import BREAKS_PRODUCTION, GREEN, LAST, RED, connect
+from tests.harness.vendor import break_production
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +205,7 @@ def production_breaks(play: StreetPlay) -> None:
 
 def production_is_mended(play: StreetPlay) -> None:
     """The script is as it was."""
-    save_blocks(play.root, CUSTOMER)
+    connect(play.root, CUSTOMER)
 
 
 YES = Act("approve")
@@ -223,12 +224,12 @@ EVERY_BRANCH: Script = {
     "functional-specification/1/approval": Act("request_changes", "De kleur ontbreekt."),
     "functional-specification/2/delivery": Act("deliver", papers=("specificatie 2",)),
     "functional-specification/2/approval": YES,
-    "build/1/revision": Act("deliver", facts={"revision": "1.1-rc1"}),  # red
-    "build/2/revision": Act("deliver", facts={"revision": "1.1"}),
+    "build/1/revision": Act("deliver", facts={"revision": RED}),
+    "build/2/revision": Act("deliver", facts={"revision": GREEN}),
     "acceptance/2/approval": Act("request_changes", "De kleur klopt niet."),
-    "build/3/revision": Act("deliver", facts={"revision": "1.1"}),
+    "build/3/revision": Act("deliver", facts={"revision": BREAKS_PRODUCTION}),
     "acceptance/3/approval": Act("approve", before=production_breaks),  # installed, failed, rolled back
-    "build/4/revision": Act("deliver", facts={"revision": "1.1"}, before=production_is_mended),
+    "build/4/revision": Act("deliver", facts={"revision": LAST}, before=production_is_mended),
     "acceptance/4/approval": YES,
     "closing/delivery": Act(
         "deliver", papers=("handleiding",), facts={"description": "Spoedcode op orders."}
@@ -247,7 +248,7 @@ STRAIGHT_TO_A_FAILURE: Script = {
     "requirement-analysis/1/approval": YES,
     "functional-specification/1/delivery": Act("deliver", papers=("specificatie",)),
     "functional-specification/1/approval": YES,
-    "build/1/revision": Act("deliver", facts={"revision": "1.1"}),
+    "build/1/revision": Act("deliver", facts={"revision": GREEN}),
     "acceptance/1/approval": Act("approve", before=production_breaks),
 }
 """The shortest way to an installation that fails and is rolled back."""
