@@ -60,7 +60,7 @@ class Figure:
         """As it stands in the file."""
         data = asdict(self)
         machine = data.pop("machine")
-        return data | {"ratio": self.ratio, "machine": machine}
+        return data | {"ratio": self.ratio, "kept": self.is_kept, "machine": machine}
 
 
 def as_whole(figure: Figure) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def run(count: int | None = None, *, peers: bool = True) -> list[Figure]:
 
 def _figure(folder: Path, count: int, at_start: dict[str, object]) -> Figure:
     from prefect import flow
+    from prefect.logging.handlers import APILogWorker
 
     records = _records(folder / f"records-{count}")
     measured: list[tuple[float, float]] = []
@@ -52,6 +53,7 @@ def _figure(folder: Path, count: int, at_start: dict[str, object]) -> Figure:
         measured.extend(_in_turns(partial(_step, case), _task, count))
 
     compares()
+    APILogWorker.drain_all(timeout=10)  # before its server ends
     steps, tasks = zip(*measured, strict=True)
     return Figure(
         name=f"step-overhead/{count} steps",
@@ -85,13 +87,9 @@ def _mean(work: Callable[[int], None], numbers: range) -> float:
 
 
 def _task(number: int) -> None:
-    from prefect import Task
-    from prefect.cache_policies import NO_CACHE
+    from bench.trivial import plain
 
-    plain: Task[[], int] = Task(
-        lambda: number, name="plain", task_run_name=f"plain-{number}", retries=0, cache_policy=NO_CACHE
-    )
-    plain()
+    plain(number)
 
 
 def _step(case: CaseRun, number: int) -> None:

@@ -1,8 +1,10 @@
-"""A step that does nothing: what is left is what a step costs."""
+"""A step and a task that do nothing: what is left is what they cost."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+
+from prefect import task
 
 from tasks.steps import Work, repeat, step
 
@@ -11,4 +13,10 @@ from tasks.steps import Work, repeat, step
 def trivial(work: Work, *, number: int) -> int:
     """Give the number back."""
     del work
+    return number
+
+
+@task
+def plain(number: int) -> int:
+    """Give the number back, as a task with Prefect's defaults."""
     return number

@@ -89,7 +89,7 @@ def _enter(
     while True:
         try:
             with records.write() as tx:
-                return _take(tx, process, customer, subject, parameters, run_id)
+                return take(tx, process, customer, subject, parameters, run_id)
         except CaseHeld as held:
             with records.read() as tx:
                 mine = _is_mine(tx, process, customer, subject, run_id)
@@ -99,9 +99,10 @@ def _enter(
             time.sleep(_LEASE_POLL_SECONDS)
 
 
-def _take(
+def take(
     tx: Tx, process: Process, customer: str, subject: str, parameters: dict[str, Any], run_id: str
 ) -> CaseRun | Joined:
+    """Open or join the case and take its lease, in one transaction; `CaseHeld` when another run has it."""
     version = agreements.newest_version(tx, customer)
     opened = cases.open_case(
         tx,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from deployments.embedded import probes
 from deployments.warm.after_exit import AFTER_EXIT_VARIABLE
+from deployments.warm.companion import COMPANION_VARIABLE
+from deployments.warm.preload import REHEARSAL_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,5 +119,7 @@ def _worker(system: System, ready: tuple[str, ...]) -> Service:
         environment={
             "PREFECT_WORKER_QUERY_SECONDS": "2" if kind == "process" else "5",
             AFTER_EXIT_VARIABLE: "deployments.after_exit.look_again",
+            COMPANION_VARIABLE: "deployments.reconciler.beside.start",
+            REHEARSAL_VARIABLE: "tasks.rehearsal.rehearse",
         },
     )

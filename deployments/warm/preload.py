@@ -49,6 +49,10 @@ _INSTALLED = tuple(
     {str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 
+REHEARSAL_VARIABLE = "NAKOMING_WARM_REHEARSAL"
+"""Environment variable with the dotted name of a callable, called once in each forkserver after its imports.
+It must leave no thread, connection or open file behind."""
+
 flows: dict[str, Flow[..., Any]] = {}
 """The loaded flows of this process, by entrypoint."""
 
@@ -74,12 +78,26 @@ def load(entrypoints: list[str]) -> dict[str, Any]:
             flows[entrypoint] = load_flow(entrypoint)
         except Exception as error:  # noqa: BLE001 - the run itself will fail with it, in its own log
             failed[entrypoint] = f"{type(error).__name__}: {error}"
+    if not failed:
+        _rehearse(failed)
     return {
         "loaded": sorted(flows),
         "failed": failed,
         "files": stamps(project_files()),
         "threads": threading.active_count(),
     }
+
+
+def _rehearse(failed: dict[str, str]) -> None:
+    """Let the product do once what its runs will do, if it names something for that."""
+    name = os.environ.get(REHEARSAL_VARIABLE)
+    if not name:
+        return
+    module, _, attribute = name.rpartition(".")
+    try:
+        getattr(importlib.import_module(module), attribute)()
+    except Exception as error:  # noqa: BLE001 - runs are slower without, and no less right
+        failed[f"the rehearsal {name}"] = f"{type(error).__name__}: {error}"
 
 
 def load_flow(entrypoint: str) -> Flow[..., Any]:

@@ -47,6 +47,11 @@ def move(connection: Connection, by: timedelta) -> None:
     _movable[connection.engine] = True
 
 
+def forget(engine: Engine) -> None:
+    """Look again whether this engine's database is a test's: it opens another one from now on."""
+    _movable.pop(engine, None)
+
+
 def set_to(connection: Connection, instant: datetime) -> None:
     """Let the clock of a test database show `instant` from now on."""
     present = now(connection)
