@@ -22,16 +22,37 @@ if TYPE_CHECKING:
 # Before any test module imports Prefect, which reads its settings at import.
 _HOME = tempfile.TemporaryDirectory(prefix="nakoming-home-", ignore_cleanup_errors=True)
 isolation.clean_environment(Path(_HOME.name))
+_FAULTS = Path(__file__).parents[1] / "build" / "faults.json"
+_BEGAN_NS = Path(_HOME.name).stat().st_mtime_ns  # the clock of the file system itself
 isolation.close_the_outside()
+
+
+# The files that take minutes come first: begun last, one of them would run alone at the end.
+LONGEST_FIRST = ("tests/faults/", "tests/acceptance/", "tests/deployments/", "tests/flows/", "tests/demo/")
+
+
+def _place(item: pytest.Item) -> int:
+    starts = [number for number, folder in enumerate(LONGEST_FIRST) if item.nodeid.startswith(folder)]
+    return starts[0] if starts else len(LONGEST_FIRST)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a server or a browser by the fixtures it asks for, so that nobody has to remember."""
+    items.sort(key=_place)
     marks = {"postgres_server": pytest.mark.postgres, "chromium": pytest.mark.browser}
     for item in items:
         for fixture, mark in marks.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(mark)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the kill matrix found, when it has run: its tests may have run in another process."""
+    if _FAULTS.exists() and _FAULTS.stat().st_mtime_ns > _BEGAN_NS:
+        from tests.faults import report  # heavy: it names what the product does
+
+        terminalreporter.section("kill matrix")
+        terminalreporter.line(report.table(report.read()))
 
 
 @pytest.fixture(scope="session")
