@@ -124,6 +124,11 @@ def write(entries: list[Entry]) -> None:
         file.write(json.dumps([*kept, *map(asdict, entries)], indent=2) + "\n")
 
 
+def read() -> list[Entry]:
+    """What stands in the file."""
+    return [Entry(**each) for each in json.loads(FILE.read_text(encoding="utf-8"))]
+
+
 def table(entries: list[Entry]) -> str:
     """The same for a person."""
     heads = ("play", "process", "boundaries", "cut", "lost", "doubled", "mail window", "recovery s (max)")

@@ -78,14 +78,11 @@ def test_a_kill_at_any_boundary_loses_nothing_and_doubles_nothing(
     mode: Mode,
     unharmed: Played,
     prefect_server: PrefectServer,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with prefect_server.settings():
         harmed = played(prefect_server.api_url, mode=mode)
     entries = harmed.entries(name, unharmed, mode)
     report.write(entries)
-    with capsys.disabled():
-        print(f"\n{report.table(entries)}")  # noqa: T201 - the figures are for whoever runs the tests
     assert {each.process: each.never_cut for each in entries} == {process: [] for process in KINDS}
     damage = harmed.damage(unharmed)
     assert (damage.lost, damage.doubled) == ([], [])

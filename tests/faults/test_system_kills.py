@@ -22,9 +22,7 @@ RECOVERY_SECONDS = 20.0
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-def test_the_demo_comes_to_its_end_whatever_is_killed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demo_comes_to_its_end_whatever_is_killed(tmp_path: Path) -> None:
     unharmed = SystemPlay(tmp_path / "unharmed")
     unharmed.run(kill=False)
     expected = unharmed.picture()
@@ -39,8 +37,6 @@ def test_the_demo_comes_to_its_end_whatever_is_killed(
         assert damages[-1].is_none, damages[-1]
     found = entries(plays, damages)
     report.write(found)
-    with capsys.disabled():
-        print(f"\n{report.table(found)}")  # noqa: T201 - the figures are for whoever runs the tests
     assert min(_kills(plays).values()) >= KILLS
     assert max(each.recovery_median_seconds or 0 for each in found) < RECOVERY_SECONDS
 
