@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads 
 
 from bench.stamps import mark
 from nakoming.agreement.gate_rules import Kind, Verb
+from tasks import ledger
 from tasks.process import Process, run_process
 from tasks.questions import desk_of
 from tasks.steps import Work, repeat, step
@@ -73,9 +74,16 @@ def question(tx: Tx, case: CaseRun) -> GateSpec:
 
 @step(doubt=repeat("it changes nothing"), timeout=timedelta(seconds=10))
 def next_step(work: Work, *, by: str) -> str:
-    """The first line of an effect comes right after the commit of its intent."""
-    mark("intent")
+    """The effect comes after the intent and after Prefect's node for it."""
+    mark("effect")
     return f"{work.name} after {by}"
 
 
+def _stamped_begin(*arguments: Any) -> Any:
+    begun = _begin(*arguments)
+    mark("intent")  # its transaction has committed
+    return begun
+
+
+_begin, ledger.begin = ledger.begin, _stamped_begin
 PROCESS = Process(kind=KIND, revision=1, walk=walk)

@@ -31,6 +31,7 @@ STAGES = (
     "entered",
     "answer taken",
     "intent",
+    "effect",
 )
 THINKING_SECONDS = 0.5  # a person's decision does not come within milliseconds of the question
 _LIMIT_SECONDS = 60.0
@@ -59,7 +60,7 @@ async def _woken(rig: Rig, browser: httpx.Client, subject: str) -> dict[str, flo
     answer = await asyncio.to_thread(browser.post, str(page.url), data=form)
     assert answer.status_code == httpx.codes.OK, f"the portal answered {answer.status_code}"
     patience = time.monotonic() + _LIMIT_SECONDS
-    while "intent" not in (noted := rig.stamps.read()):
+    while "effect" not in (noted := rig.stamps.read()):
         assert time.monotonic() < patience, f"{subject} was not woken: {noted}"
         await asyncio.sleep(0.005)
     return {stage: noted[stage] - noted["POST"] for stage in STAGES if stage in noted}
