@@ -16,7 +16,7 @@ from tests.faults.street_play import STRAIGHT_TO_A_FAILURE
 if TYPE_CHECKING:
     from tests.harness.prefect_server import PrefectServer
 
-# Each entry makes every effect again, so two kills show it; after the rollback, so that all can be made again.
+# Each entry makes every effect again, so two kills show it; after the rollback all can be made again.
 CUT = ("production/1/rolled-back", "production/1/operators")
 WHOLE = Picture(
     switches={"acceptance": ["installed a", "installed b"], "production": ["installed a", "installed b"]},
