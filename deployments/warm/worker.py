@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +27,7 @@ from prefect.workers.base import BaseWorker
 from deployments.warm.after_exit import AFTER_EXIT_VARIABLE, AfterExit, call, named
 from deployments.warm.execution import Execution
 from deployments.warm.job import WarmJobConfiguration, WarmVariables, WarmWorkerResult
+from deployments.warm.orphans import bury_orphans
 from deployments.warm.prepare import Prepared, Preparer, working_directory
 from deployments.warm.stable import Stable, keep_fresh
 from deployments.warm.wake import WakeListener
@@ -63,6 +65,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         self._polling = asyncio.Lock()
         self._to_cancel: set[UUID] = set()
         self._limited = True
+        self._has_buried = False
         self._services: list[asyncio.Task[None]] = []
         self._listener: WakeListener | None = None
         self._execution: Execution | None = None
@@ -164,10 +167,21 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         """Take what is due; an unreachable server is no reason to stop, children and listener go on."""
         async with self._polling:
             try:
+                await self._bury()
                 return await super().get_and_submit_flow_runs()
             except httpx.HTTPError as error:
                 self._logger.info("The Prefect server did not answer the poll: %s", error)
                 return []
+
+    async def _bury(self) -> None:
+        """Before the first claim: end what a killed worker left, and let the product look at each."""
+        if self._has_buried:
+            return
+        for flow_run_id in await bury_orphans(self.client, self._work_pool_name, self.name):
+            self._logger.warning("Run %s was left by a killed worker", flow_run_id)
+            if self._hook is not None:
+                self._tasks.start_soon(call, self._hook, flow_run_id, -signal.SIGKILL, self._logger)
+        self._has_buried = True
 
     async def sync_with_backend(self) -> None:
         """Send the heartbeat and read the pool; a server that is away is tried again at the next interval."""
