@@ -59,12 +59,16 @@ def verify_service(url: str, *, version: str, sha256: str, timeout: timedelta) -
         HealthCheckFailed: the last thing that was wrong when the time was up.
     """
     until = time.monotonic() + timeout.total_seconds()
+    said: HealthCheckFailed | None = None
     while True:
         try:
             return _look(url.rstrip("/"), version, sha256, until)
-        except HealthCheckFailed:
+        except HealthCheckFailed as failed:
+            # What the service itself said tells more than that the last look was cut short.
+            cut_short = isinstance(failed.__cause__, httpx.TimeoutException)
+            said = said if said is not None and cut_short else failed
             if time.monotonic() + _PAUSE_SECONDS >= until:
-                raise
+                raise said from None
         time.sleep(_PAUSE_SECONDS)
 
 

@@ -188,7 +188,11 @@ def test_no_descriptor_and_no_signal_setting_is_inherited() -> None:
         signal.signal(signal.SIGINT, before)
         os.close(reader)
         os.close(writer)
-    assert output.splitlines() == ["4", "SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000"]
+    descriptors, blocked, ignored = output.splitlines()
+    assert descriptors == "4"
+    for line in (blocked, ignored):
+        # Signals 32 and 33 are the C library's own; whoever started this process may have left them changed.
+        assert int(line.split()[1], 16) & ~(0b11 << 31) == 0, line
 
 
 def test_a_hundred_megabytes_are_kept_in_bounds() -> None:

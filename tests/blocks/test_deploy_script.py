@@ -198,7 +198,7 @@ def service() -> Iterator[str]:
 
 
 def verify(make: Make, url: str, version: str = "1.1") -> str:
-    block = make(health_timeout=timedelta(seconds=0.6))
+    block = make(health_timeout=timedelta(seconds=1.5))
     return block.verify(url, version=version, sha256="a" * 64).version
 
 

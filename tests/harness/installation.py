@@ -1,4 +1,4 @@
-"""An installation in a folder of its own: records, keys, the demo's agreements; cases walked in this process."""
+"""An installation in a folder of its own, with the demo's agreements; cases walked in this process."""
 
 from __future__ import annotations
 
@@ -128,7 +128,9 @@ class Walker:
 
     def deliver(self, name: str, *texts: str, **facts: str) -> answers.Receipt:
         """The officer who is asked delivers documents (of these texts) and facts."""
-        papers = tuple(self.document(f"{name.replace('/', '-')}-{n}.md", text) for n, text in enumerate(texts))
+        papers = tuple(
+            self.document(f"{name.replace('/', '-')}-{n}.md", text) for n, text in enumerate(texts)
+        )
         return self.answer(name, "deliver", documents=papers, facts=facts)
 
     def document(self, name: str, text: str) -> str:

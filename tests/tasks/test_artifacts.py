@@ -25,7 +25,8 @@ def table(key: str) -> list[dict[str, Any]]:
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
     assert found, f"there is no artifact {key}"
-    rows: list[dict[str, Any]] = json.loads(str(found[-1].data))
+    newest = max(found, key=lambda artifact: str(artifact.created))
+    rows: list[dict[str, Any]] = json.loads(str(newest.data))
     return rows
 
 
