@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from nakoming.records import schema
 from nakoming.records.types import canonical, to_micros
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 VENDOR_CHAIN = "vendor"
 GENESIS = "0" * 64
 SALT_BYTES = 16
+_chains = schema.chains.c
+# Made once: making a statement takes as long as executing it.
+_HEAD = select(_chains.seq, _chains.head).where(_chains.chain == bindparam("of_chain")).with_for_update()
+_NEW_HEAD = update(schema.chains).where(_chains.chain == bindparam("of_chain"))
+_INSERT = insert(schema.evidence)
+_INSERT_PAYLOADS = insert(schema.evidence_payloads)
 
 
 @dataclass(kw_only=True)
@@ -119,19 +125,16 @@ def _append(connection: Connection, keys: Keyring, chain: str, entries: Sequence
         records.append(row | {"leaf": entry.leaf})
         sealed = keys.seal(chain, sealed_as(chain, seq), salted)
         payloads.append({"chain": chain, "seq": seq, "payload_sealed": sealed})
-    connection.execute(insert(schema.evidence), records)
-    connection.execute(insert(schema.evidence_payloads), payloads)
-    head = update(schema.chains).where(schema.chains.c.chain == chain)
-    connection.execute(head.values(seq=seq, head=previous))
+    connection.execute(_INSERT, records)
+    connection.execute(_INSERT_PAYLOADS, payloads)
+    connection.execute(_NEW_HEAD, {"of_chain": chain, "seq": seq, "head": previous})
 
 
 def _lock_head(connection: Connection, chain: str) -> tuple[int, str]:
-    table = schema.chains
-    query = select(table.c.seq, table.c.head).where(table.c.chain == chain).with_for_update()
-    found = connection.execute(query).one_or_none()
+    found = connection.execute(_HEAD, {"of_chain": chain}).one_or_none()
     if found is None:
         start_chain(connection, chain)
-        found = connection.execute(query).one()
+        found = connection.execute(_HEAD, {"of_chain": chain}).one()
     return found.seq, found.head
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from nakoming.records import cases, schema
 from nakoming.records.errors import InputChanged, LeaseLost
@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from nakoming.records.store import Tx
 
 _steps = schema.steps
+# Made once: making a statement takes as long as executing it.
+_NAMED = select(_steps).where(_steps.c.case_id == bindparam("of_case"), _steps.c.name == bindparam("named"))
+_COUNT = select(func.count()).select_from(_steps).where(_steps.c.case_id == bindparam("of_case"))
+_INSERT = insert(_steps)
+_BEGUN = update(_steps).where(
+    _steps.c.id == bindparam("begun_id"),
+    _steps.c.state == bindparam("begun_state"),
+    _steps.c.attempt == bindparam("begun_attempt"),
+)
 
 
 class StepState(StrEnum):
@@ -138,8 +147,7 @@ def _settles_at(tx: Tx, row: Row[Any]) -> datetime:
 
 
 def _locked(tx: Tx, lease: Lease, name: str) -> Row[Any] | None:
-    query = select(_steps).where(_steps.c.case_id == lease.case_id, _steps.c.name == name)
-    return tx.connection.execute(query).one_or_none()
+    return tx.connection.execute(_NAMED, {"of_case": lease.case_id, "named": name}).one_or_none()
 
 
 def _checked_output(tx: Tx, lease: Lease, row: Row[Any], input_digest: str) -> Any:
@@ -179,13 +187,12 @@ def _first_intent(
         "began_at": tx.now,
         "settles_at": tx.now + cases.LEASE + timeout,
     }
-    tx.connection.execute(insert(_steps).values(row))
+    tx.connection.execute(_INSERT, row)
     return Begun(step_id, 1)
 
 
 def _next_number(tx: Tx, lease: Lease) -> int:
-    query = select(func.count()).select_from(_steps).where(_steps.c.case_id == lease.case_id)
-    return int(tx.connection.execute(query).scalar_one()) + 1
+    return int(tx.connection.execute(_COUNT, {"of_case": lease.case_id}).scalar_one()) + 1
 
 
 def _next_intent(tx: Tx, lease: Lease, row: Row[Any], input_digest: str, timeout: timedelta) -> Begun:
@@ -271,11 +278,8 @@ def leave_in_doubt(tx: Tx, lease: Lease, name: str, begun: Begun, error: str) ->
 
 def _update_intent(tx: Tx, lease: Lease, name: str, begun: Begun, values: dict[str, Any]) -> None:
     """Change the attempt that was begun; one that is over, or was taken up by somebody else, is refused."""
-    s = _steps.c
-    same = update(_steps).where(
-        s.id == begun.step_id, s.state == StepState.INTENT, s.attempt == begun.attempt
-    )
-    if tx.connection.execute(same.values(values)).rowcount != 1:
+    same = {"begun_id": begun.step_id, "begun_state": StepState.INTENT, "begun_attempt": begun.attempt}
+    if tx.connection.execute(_BEGUN, same | values).rowcount != 1:
         raise LeaseLost(what=f"step {name} of case {lease.key}", epoch=lease.epoch)
 
 
