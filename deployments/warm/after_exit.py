@@ -25,11 +25,12 @@ AfterExit = Callable[["UUID", int], object]
 """Takes the flow run's id and the exit code of its process (negative: the signal); its result is not used."""
 
 
-def named(name: str) -> AfterExit:
+def named(name: str, variable: str = AFTER_EXIT_VARIABLE) -> AfterExit:
     """Import the hook.
 
     Args:
         name: `package.module.function`.
+        variable: where the name stands, for the error.
 
     Raises:
         HookNameError: It cannot be imported, or is not callable.
@@ -38,9 +39,9 @@ def named(name: str) -> AfterExit:
     try:
         hook: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise HookNameError(variable=AFTER_EXIT_VARIABLE, value=name, reason=error) from error
+        raise HookNameError(variable=variable, value=name, reason=error) from error
     if not callable(hook):
-        raise HookNameError(variable=AFTER_EXIT_VARIABLE, value=name, reason="it is not callable")
+        raise HookNameError(variable=variable, value=name, reason="it is not callable")
     return hook  # type: ignore[no-any-return]  # checked to be callable; its signature shows when it is called
 
 

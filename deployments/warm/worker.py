@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import anyio
 import httpx
-from anyio import TASK_STATUS_IGNORED
+from anyio import TASK_STATUS_IGNORED, to_thread
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -24,6 +24,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Pending
 from prefect.workers.base import BaseWorker
 
+from deployments.warm import companion
 from deployments.warm.after_exit import AFTER_EXIT_VARIABLE, AfterExit, call, named
 from deployments.warm.execution import Execution
 from deployments.warm.job import WarmJobConfiguration, WarmVariables, WarmWorkerResult
@@ -68,15 +69,15 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         self._has_buried = False
         self._services: list[asyncio.Task[None]] = []
         self._listener: WakeListener | None = None
+        self._end_companion: Callable[[], object] = companion.nothing
         self._execution: Execution | None = None
         self._stable: Stable | None = None
         self._hook = self._named_hook()
 
     @classmethod
     def _named_hook(cls) -> AfterExit | None:
-        # From the class: through the instance, a plain function would become a method.
         name = os.environ.get(AFTER_EXIT_VARIABLE)
-        return named(name) if name else cls.after_exit
+        return named(name) if name else cls.after_exit  # through the instance it would become a method
 
     @property
     def _tasks(self) -> TaskGroup:
@@ -108,6 +109,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         self._execution = Execution(self.client, self.name, self._stable)
         # After the client and before the runs in the exit order: runs end first, then what they stand on.
         await self._execution.__aenter__()
+        self._end_companion = await to_thread.run_sync(companion.start, self._logger)
         self._services.append(asyncio.create_task(self._poll_when_due(), name="warm-wake"))
         self._services.append(
             asyncio.create_task(
@@ -124,10 +126,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         try:
             await super().teardown(*exc_info)
         finally:
-            if self._execution is not None:
-                with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(self._end_companion)
+                if self._execution is not None:
                     await self._execution.__aexit__(*exc_info)
-                self._execution = None
+            self._execution = None
 
     async def _setup_cancellation_observer(self) -> None:
         """Listen to the pool's events: ours brings cancellations as well as runs that are due.
