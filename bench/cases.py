@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
     from bench.rig import Rig
+    from nakoming.records.gate_model import GateSpec
     from nakoming.records.store import Records, Tx
 
 CUSTOMER = "brouwer"
@@ -28,17 +29,20 @@ _LIMIT_SECONDS = 120.0
 
 def prepare(records: Records, count: int, name: str, run_ids: list[str] | None = None) -> None:
     """Open so many cases that wait for an officer, without a run of Prefect or with these."""
-    deployment = None
+    spec: GateSpec | None = None  # the same words and people for all of them
     for first in range(0, count, _A_TRANSACTION):
         with records.write() as tx:
             for number in range(first, min(count, first + _A_TRANSACTION)):
-                case_id = _waiting(tx, f"{name}-{number}")
+                lease, case = _opened(tx, f"{name}-{number}")
+                spec = spec or question(tx, CaseRun(records, lease, case))
+                gate = gates.open_gate(tx, lease, spec)
+                cases.wait(tx, lease, [waiting_for(gates.get(tx, gate))])
                 if run_ids is not None and number < len(run_ids):
-                    case_runs.note(tx, case_id, run_ids[number], deployment)
+                    case_runs.note(tx, case.id, run_ids[number], None)
             _settle(tx)
 
 
-def _waiting(tx: Tx, subject: str) -> str:
+def _opened(tx: Tx, subject: str) -> tuple[cases.Lease, cases.Case]:
     opened = cases.open_case(
         tx,
         KIND,
@@ -48,11 +52,7 @@ def _waiting(tx: Tx, subject: str) -> str:
         flow_revision=PROCESS.revision,
         parameters={"subject": subject},
     )
-    case = opened.case
-    lease = cases.acquire(tx, case.id, this_process())
-    gate = gates.open_gate(tx, lease, question(tx, CaseRun(tx.records, lease, case)))
-    cases.wait(tx, lease, [waiting_for(gates.get(tx, gate))])
-    return case.id
+    return cases.acquire(tx, opened.case.id, this_process()), opened.case
 
 
 def _settle(tx: Tx) -> None:

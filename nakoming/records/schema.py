@@ -229,6 +229,9 @@ wake_ups = Table(
     Column("shown_at", Instant),  # the instant at which that run stands
     UniqueConstraint("case_id", "name"),
     Index("ix_wake_ups_state_at", "state", "at"),
+    # Without these a case's own few are looked for among those of all cases, in every decision.
+    Index("ix_wake_ups_case_id", "case_id", "state", "at"),
+    Index("ix_wake_ups_gate_id", "gate_id", "state"),
 )
 
 outbox = Table(
@@ -256,6 +259,8 @@ outbox = Table(
     Column("settled_at", Instant),
     Column("last_error", Text),
     Index("ix_outbox_state_next_at", "state", "next_at"),
+    Index("ix_outbox_case_id", "case_id"),
+    Index("ix_outbox_gate_id", "gate_id"),
 )
 
 documents = Table(

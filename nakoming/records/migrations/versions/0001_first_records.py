@@ -254,6 +254,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("case_id", "name", name=op.f("uq_wake_ups_case_id")),
     )
     op.create_index("ix_wake_ups_state_at", "wake_ups", ["state", "at"], unique=False)
+    op.create_index("ix_wake_ups_case_id", "wake_ups", ["case_id", "state", "at"], unique=False)
+    op.create_index("ix_wake_ups_gate_id", "wake_ups", ["gate_id", "state"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -285,3 +287,5 @@ def upgrade() -> None:
         sa.UniqueConstraint("message_id", name=op.f("uq_outbox_message_id")),
     )
     op.create_index("ix_outbox_state_next_at", "outbox", ["state", "next_at"], unique=False)
+    op.create_index("ix_outbox_case_id", "outbox", ["case_id"], unique=False)
+    op.create_index("ix_outbox_gate_id", "outbox", ["gate_id"], unique=False)
