@@ -47,6 +47,7 @@ class Order:
         said: file for what the child logs.
         mode: which boundaries are cut.
         only: only boundaries whose names begin so.
+        spared: sides of boundaries (process, kind, name, phase) that an earlier play has cut.
         ledger: false: effects are not remembered (the damage that must be seen).
     """
 
@@ -61,6 +62,7 @@ class Order:
     said: Path
     mode: Mode = "none"
     only: tuple[str, ...] = ()
+    spared: frozenset[tuple[str, str, str, str]] = frozenset()
     ledger: bool = True
 
 
@@ -73,7 +75,7 @@ def run(name: str, order: Order) -> None:
     if not order.ledger:
         unledgered.forget_effects()
     journal = Journal(order.journal)
-    watch(Cutter(journal, name, order.mode, order.only))
+    watch(Cutter(journal, name, order.mode, order.only, order.spared))
     with temporary_settings({PREFECT_API_URL: order.api_url}):
         _WORK[name](order)
     journal.note("ended", name, Boundary("process", name))

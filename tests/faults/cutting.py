@@ -58,12 +58,14 @@ class Cutter:
         process: the name of this kind of process.
         mode: which phases of a boundary are cut.
         only: cut only boundaries whose names begin so; empty: all.
+        spared: what an earlier play has cut, with the process first.
     """
 
     journal: Journal
     process: str
     mode: Mode
     only: tuple[str, ...] = ()
+    spared: frozenset[tuple[str, str, str, str]] = frozenset()
     _cut: set[tuple[str, str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +85,8 @@ class Cutter:
 
     def _is_wanted(self, boundary: Boundary, phase: str) -> bool:
         if phase not in phases(boundary, self.mode) or (*boundary, phase) in self._cut:
+            return False
+        if (self.process, *boundary, phase) in self.spared:
             return False
         return not self.only or boundary.name.startswith(self.only)
 

@@ -15,7 +15,7 @@ from nakoming.records import evidence_check, migrate
 from nakoming.records.store import Records
 from tests.faults import report
 from tests.faults.children import Order
-from tests.faults.outside import compare, left_behind, picture, suites
+from tests.faults.outside import added, compare, left_behind, picture, suites
 from tests.faults.revisions import connect
 from tests.faults.street_play import CUSTOMER, EVERY_BRANCH, PARAMETERS, Script, StreetPlay
 from tests.harness.installation import load_agreements
@@ -46,19 +46,29 @@ class Played:
         """What was lost and doubled, compared with a play in which nothing was killed."""
         return compare(unharmed.picture, self.picture, windows=report.windows(self.lines))
 
-    def entries(self, name: str, unharmed: Played, mode: Mode) -> list[report.Entry]:
-        """What is to be reported of each process."""
-        damage = self.damage(unharmed)
-        return [
-            report.entry(
-                name,
-                process,
-                planned=report.planned(unharmed.lines, process, mode),
-                lines=self.lines,
-                damage=damage,
-            )
-            for process in PROCESSES
-        ]
+
+def entries(name: str, plays: list[Played], unharmed: Played, mode: Mode) -> list[report.Entry]:
+    """What is to be reported of each process, over all these plays."""
+    return [
+        report.entry(
+            name,
+            process,
+            planned=report.planned(unharmed.lines, process, mode),
+            lines=[line for play in plays for line in play.lines],
+            damage=added([play.damage(unharmed) for play in plays]),
+        )
+        for process in PROCESSES
+    ]
+
+
+def cut(plays: list[Played]) -> frozenset[tuple[str, str, str, str]]:
+    """The sides of boundaries that these plays have cut, with the process first."""
+    return frozenset(
+        (line["process"], line["kind"], line["name"], line["phase"])
+        for play in plays
+        for line in play.lines
+        if line["event"] == "cut"
+    )
 
 
 def played(api_url: str, *, script: Script = EVERY_BRANCH, until: str | None = None, **order: Any) -> Played:

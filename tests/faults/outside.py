@@ -74,6 +74,16 @@ class Damage:
         return sum(fault.process == process for fault in faults)
 
 
+def added(damages: list[Damage]) -> Damage:
+    """The damage of several plays together."""
+    total = Damage()
+    for damage in damages:
+        total.lost.extend(damage.lost)
+        total.doubled.extend(damage.doubled)
+        total.mail_window += damage.mail_window
+    return total
+
+
 def picture(root: Path, customer: str, store: Store) -> Picture:
     """Count what there is: `root` is the demo vendor's, `store` the mail server's."""
     mails: Counter[Mail] = Counter()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.faults import report
-from tests.faults.matrix import played
+from tests.faults.matrix import entries, played
 from tests.faults.outside import Picture, compare
 from tests.faults.street_play import STRAIGHT_TO_A_FAILURE
 
@@ -33,7 +33,7 @@ def test_a_ledger_that_forgets_its_effects_is_seen_to_double_them(prefect_server
         unharmed = played(api, script=STRAIGHT_TO_A_FAILURE, until=until)
         harmed = played(api, script=STRAIGHT_TO_A_FAILURE, until=until, mode="once", only=CUT, ledger=False)
     assert len(unharmed.picture.switches["production"]) == 3  # the base, the change, and back
-    (flow, *_) = harmed.entries("without a ledger", unharmed, "once")
+    (flow, *_) = entries("without a ledger", [harmed], unharmed, "once")
     assert flow.cut > 0
     assert flow.doubled > 0
     assert any("production: rolled back" in fault.what for fault in harmed.damage(unharmed).doubled)

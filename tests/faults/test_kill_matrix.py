@@ -26,7 +26,7 @@ from tests.faults.boundaries import (
     TAKEN,
     WAITS,
 )
-from tests.faults.matrix import Played, played
+from tests.faults.matrix import Played, cut, entries, played
 from tests.faults.revisions import LAST
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ KINDS = {
     "reconciler": {ACTED},
 }
 RECOVERY_SECONDS = 20.0
+# A kill on the one side of an installation may spare the other: it is found done, and not begun again.
+MOST_PLAYS = 3
 
 
 @pytest.fixture(scope="module")
@@ -79,23 +81,31 @@ def test_a_kill_at_any_boundary_loses_nothing_and_doubles_nothing(
     unharmed: Played,
     prefect_server: PrefectServer,
 ) -> None:
-    with prefect_server.settings():
-        harmed = played(prefect_server.api_url, mode=mode)
-    entries = harmed.entries(name, unharmed, mode)
-    report.write(entries)
-    assert {each.process: each.never_cut for each in entries} == {process: [] for process in KINDS}
+    plays: list[Played] = []
+    found = entries(name, plays, unharmed, mode)
+    while len(plays) < MOST_PLAYS and any(each.never_cut for each in found):
+        with prefect_server.settings():
+            plays.append(played(prefect_server.api_url, mode=mode, spared=cut(plays)))
+        found = entries(name, plays, unharmed, mode)
+    report.write(found)
+    assert {each.process: each.never_cut for each in found} == {process: [] for process in KINDS}
+    for harmed in plays:
+        assert_whole(harmed, unharmed)
+        assert_each_cut_was_a_kill(harmed)
+    assert max(each.recovery_median_seconds or 0 for each in found) < RECOVERY_SECONDS
+
+
+def assert_whole(harmed: Played, unharmed: Played) -> None:
     damage = harmed.damage(unharmed)
     assert (damage.lost, damage.doubled) == ([], [])
     assert harmed.findings == []
     assert (harmed.case.state, harmed.case.outcome) == ("closed", "in production")
     assert harmed.left_behind == []
     assert harmed.suites == 2  # acceptance and production, each once
-    assert_each_cut_was_a_kill(harmed)
-    assert max(each.recovery_median_seconds or 0 for each in entries) < RECOVERY_SECONDS
 
 
 def assert_each_cut_was_a_kill(harmed: Played) -> None:
-    cut = [line["pid"] for line in harmed.lines if line["event"] == "cut"]
+    killed = [line["pid"] for line in harmed.lines if line["event"] == "cut"]
     died = {line["pid"]: line["status"] for line in harmed.lines if line["event"] == "died"}
-    assert cut
-    assert died == dict.fromkeys(cut, -signal.SIGKILL)
+    assert killed
+    assert died == dict.fromkeys(killed, -signal.SIGKILL)
