@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from sqlalchemy import select, update
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 CUSTOMER = "brouwer"
 _A_TRANSACTION = 250
+_SHOWN = str(UUID(int=0))  # a run that Prefect has deleted since
 _AT_ONCE = 4
 _LIMIT_SECONDS = 120.0
 
@@ -61,8 +63,8 @@ def _settle(tx: Tx) -> None:
     queued = update(schema.outbox).where(mails.state == outbox.MailState.QUEUED)
     accepted = {"state": outbox.MailState.ACCEPTED, "relayed_at": tx.now, "settled_at": tx.now}
     tx.connection.execute(queued.values(accepted))
-    shown = update(schema.wake_ups).where(wakes.prefect_run_id.is_(None))
-    tx.connection.execute(shown.values(prefect_run_id="shown before", shown_at=wakes.at))
+    shown = update(schema.wake_ups).where(wakes.prefect_run_id.is_(None), wakes.kind == "deadline")
+    tx.connection.execute(shown.values(prefect_run_id=_SHOWN, shown_at=wakes.at))
 
 
 async def deployment_in(client: PrefectClient, pool: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 OPEN_GATES = "open-gates"
 _MOST_ROWS = 500
+
+
+class Waiting(NamedTuple):
+    """All that waits: the rows that are shown, the most urgent first, and how many there are."""
+
+    rows: list[dict[str, Any]]
+    total: int
 
 
 def publish(records: Records, case_id: str) -> None:
@@ -60,16 +67,16 @@ def publish_open_gates(records: Records) -> None:
     put_open_gates(open_gates(records))
 
 
-def put_open_gates(rows: list[dict[str, Any]]) -> None:
-    """Renew that artifact with these rows; of very many the first ones are shown."""
-    description = f"What waits, for whom, until when: {len(rows)} in all."
-    _put(OPEN_GATES, rows[:_MOST_ROWS], description)
+def put_open_gates(waiting: Waiting) -> None:
+    """Renew that artifact with these rows."""
+    _put(OPEN_GATES, waiting.rows, f"What waits, for whom, until when: {waiting.total} in all.")
 
 
-def open_gates(records: Records) -> list[dict[str, Any]]:
-    """The rows of that artifact."""
+def open_gates(records: Records) -> Waiting:
+    """What that artifact says."""
     with records.read() as tx:
-        return [
+        found = timeline.waiting_overview(tx)
+        rows: list[dict[str, Any]] = [
             {
                 "case": wait.key,
                 "waits for": wait.what,
@@ -78,8 +85,9 @@ def open_gates(records: Records) -> list[dict[str, Any]]:
                 "since": local(wait.since),
                 "overdue": "yes" if wait.is_overdue(tx.now) else "",
             }
-            for wait in timeline.waiting_overview(tx)
+            for wait in found[:_MOST_ROWS]
         ]
+    return Waiting(rows, len(found))
 
 
 def _put(key: str, rows: list[dict[str, Any]], description: str) -> None:

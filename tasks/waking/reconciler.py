@@ -101,15 +101,16 @@ class Reconciler:
         self._quiet = self._quiet + 1 if report.is_idle else 0
         if self._quiet % _QUIET_PASSES:
             return
-        rows = await asyncio.to_thread(artifacts.open_gates, self._records)
-        if digest(rows) == self._waiting:
+        waiting = await asyncio.to_thread(artifacts.open_gates, self._records)
+        said = digest([waiting.total, waiting.rows])
+        if said == self._waiting:
             return
         try:
-            await asyncio.to_thread(artifacts.put_open_gates, rows)
+            await asyncio.to_thread(artifacts.put_open_gates, waiting)
         except httpx.HTTPError as away:
             _log.warning("What waits could not be shown in Prefect: %s", away)
         else:
-            self._waiting = digest(rows)
+            self._waiting = said
 
 
 async def _unless_away(part: Callable[[Report], Awaitable[None]], report: Report) -> None:
