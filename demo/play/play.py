@@ -102,8 +102,9 @@ class _Play:
         portal = self._system.portal_url
         officers = [Officer(name, address, portal) for name, address in self._watch.officers()]
         with closing(Office(officers, mail)) as office:
-            while not look.is_closed:
-                self._keep_started(look)
+            while not look.is_closed or look.unsent:  # the last mails tell the customer that it is done
+                if not look.is_closed:
+                    self._keep_started(look)
                 for decided in office.work(self._request, look.today):
                     self._board.decided(decided)
                     self._moved_at = time.monotonic()
