@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 KIND = "rfc"
 
 
+_UNSENT = frozenset({outbox.MailState.QUEUED, outbox.MailState.SENDING})
+
+
 @dataclass(frozen=True)
 class Look:
     """What one look showed.
@@ -77,7 +80,7 @@ class Watch:
 def _look(tx: Tx, case: Case) -> Look:
     done = steps.listed(tx, case.id)
     waits = tuple(f"{wait.what} ({', '.join(wait.for_whom)})" for wait in waiting.waits(tx, case))
-    unsent = sum(1 for mail in outbox.of_case(tx, case.id) if mail.relayed_at is None)
+    unsent = sum(1 for mail in outbox.of_case(tx, case.id) if mail.state in _UNSENT)
     last = (done[-1].name, done[-1].state, done[-1].attempt) if done else ()
     mark = (case.state, case.stage, case.lease_epoch, len(done), last, waits, unsent)
     run = case_runs.newest(tx, case.id)
