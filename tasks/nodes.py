@@ -31,7 +31,7 @@ def show(name: str, work: Callable[[], R]) -> R:
     """
     if FlowRunContext.get() is None:
         return work()
-    # A copy costs a hundredth of what making a task does.
+    # Making a task inspects its function each time; a copy does not.
     node: Task[[], R] = copy.copy(_PATTERN)
     node.fn, node.name, node.task_run_name = work, name, name
     return node()

@@ -1,7 +1,7 @@
 """A case walked in a forkserver before the first real one, so that no run is the first of its process.
 
 What a first time costs (statements that SQLAlchemy compiles, agreements and texts that are parsed, modules
-that are imported late) is more than half of a short run's work. It is paid once, on a database of its own in
+that are imported late) is paid once, on a database of its own in
 a temporary folder that is gone before anything is forked; the installation's own database is not opened.
 """
 
