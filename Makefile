@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3.12 chooses the Python; else the first of this machine that fits is taken.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo-env test-env demo up test test-long bench lint requirements docs clean
+.PHONY: help env demo-env test-env bench-env demo up test test-long bench lint requirements docs clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -46,7 +46,11 @@ test: test-env
 test-long: test-env
 	@$(BIN)/python -m pytest -m long --timeout 3600 $(ARGS)
 
-bench: test-env
+bench-env:
+	$(SET_UP) --for bench
+	@$(BIN)/python -m scripts.install_test_packages
+
+bench: bench-env
 	@$(BIN)/python -m bench $(ONLY)
 
 lint: test-env

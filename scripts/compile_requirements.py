@@ -24,7 +24,7 @@ OPTIONS = (
     "--quiet",
 )
 # Runtime first: the tests' pins are held to its versions.
-NAMES = ("build", "runtime", "demo", "test")
+NAMES = ("build", "runtime", "demo", "test", "bench")
 
 
 def compile_one(uv: str, name: str) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("build", "runtime", "demo", "test")
+NAMES = ("build", "runtime", "demo", "test", "bench")
 PYTHONS = [f"3.{minor}" for minor in range(pythons.OLDEST[1], pythons.NEWEST[1] + 1)]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -66,7 +66,7 @@ def test_a_damaged_pin_is_found(damaged: str) -> None:
 @pytest.mark.parametrize("python", PYTHONS)
 def test_each_python_gets_one_version_of_each_package(python: str) -> None:
     together: dict[str, set[str]] = {}
-    for name in PURPOSES["test"]:
+    for name in PURPOSES["bench"]:
         for package, versions in installed(name, python).items():
             assert len(versions) <= 1, (package, versions)
             together.setdefault(package, set()).update(versions)
