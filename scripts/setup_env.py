@@ -1,6 +1,6 @@
 """Make the environment `.venv`: the pinned packages with their hashes, then the project itself.
 
-`python -m scripts.setup_env --for runtime|demo|test|bench [--python PATH]`, called by the Makefile before everything.
+`python -m scripts.setup_env --for runtime|demo|test|bench [--python PATH]`, called by the Makefile.
 It does nothing (in about 0.1 s) when the files it depends on have not changed since it last ended well.
 """
 
