@@ -1,0 +1,321 @@
+"""What every connection to an ERP's database offers, whichever system stands behind it, and the data it speaks.
+
+Values are the driver's own, never converted on the way: an ERP on SQLite gives dates as the text that stands
+there, `01-01-0001` included, and the data contract says what that means. The one addition: an instant or a date
+that Python cannot hold (`infinity`, the year 10000) comes as its text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta
+    from decimal import Decimal
+
+LogicalType = Literal["string", "integer", "number", "date", "timestamp", "boolean", "other"]
+Guarantee = Literal["exactly-once", "at-least-once with detection"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSeen:
+    """A column as the ERP declares it now.
+
+    Attributes:
+        name: as it stands there.
+        physical_type: the ERP's own words, such as `numeric(12,3)`.
+        logical_type: the kind a data contract speaks of; `other` for what is none of them.
+        nullable: whether it may be empty.
+        length: greatest number of characters, when there is one.
+        precision: digits in all, for numbers with a fixed point.
+        scale: digits behind the point, for them.
+        key_position: its place in the primary key, from 1; None outside of it.
+    """
+
+    name: str
+    physical_type: str
+    logical_type: LogicalType
+    nullable: bool
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    key_position: int | None = None
+
+
+class Chunk(Protocol):
+    """Some rows, read at once."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The rows, in the order of the columns asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The simplest chunk: the rows themselves."""
+
+    held: list[tuple[Any, ...]]
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.held)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The rows, in the order of the columns asked for."""
+        return self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """From where on rows are read; rows without a value in the column are read only from the beginning.
+
+    Attributes:
+        column: row version, change time or key.
+        after: the watermark, as `high_mark` gave it; None reads from the beginning.
+        overlap: None reads strictly after the watermark (row version, key); a duration reads again what changed
+            so long before it, the instant itself included (change time).
+    """
+
+    column: str
+    after: Any = None
+    overlap: timedelta | None = None
+
+
+class Change(Protocol):
+    """How changes of a table are seen; a data contract states it."""
+
+    @property
+    def kind(self) -> Literal["row_version", "changed_at", "key"]:
+        """What the column holds."""
+
+    @property
+    def column(self) -> str:
+        """The column that tells."""
+
+    @property
+    def overlap(self) -> timedelta | None:
+        """How long before the watermark is read again; for `changed_at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one fetch reads, and the watermark to keep when its rows are committed.
+
+    Attributes:
+        since: hand it to `read`.
+        mark: the next watermark; None while the table holds no value.
+        ahead: the highest change time there, when it lies beyond the ERP's own clock: such rows are read at each
+            fetch until the clock has passed them, and never carry the watermark with them.
+    """
+
+    since: Since
+    mark: Any
+    ahead: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start`, until before `end`, in the column's own kind of value."""
+
+    column: str
+    start: Any
+    end: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """One side of a reconciliation: how many rows, and the exact sums of columns (0 when there is no row)."""
+
+    count: int
+    sums: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutEffect:
+    """One change that the Suite makes at the ERP.
+
+    Attributes:
+        key: its idempotency key, unique for ever.
+        table: the ERP's table.
+        order_number: effects of one order happen in the order they are given.
+        natural_key: the columns that name the row at the ERP.
+        values: the columns to set. An insert writes `natural_key` and `values`, an update finds its row by
+            `natural_key`.
+        action: an update must find exactly one row.
+        key_column: unique column of `table` that takes the key (inserts); None when there is none.
+        key_table: table with `external_key` (primary key) and `at`; None: the connection's own, when it has one.
+    """
+
+    key: str
+    table: str
+    order_number: str
+    natural_key: Mapping[str, Any]
+    values: Mapping[str, Any]
+    action: Literal["insert", "update"] = "insert"
+    key_column: str | None = None
+    key_table: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The effect is at the ERP.
+
+    Attributes:
+        key: whose.
+        already: it had been there before this call; nothing was done.
+        guarantee: `at-least-once with detection` where the ERP holds no key of ours.
+    """
+
+    key: str
+    already: bool = False
+    guarantee: Guarantee = "exactly-once"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The effect is not at the ERP, and neither is its key.
+
+    Attributes:
+        key: whose.
+        message: the ERP's own words, or ours when it had none.
+        code: the ERP's own code (SQLSTATE, SQLite's name), when it has one.
+        again: true when the same effect may pass later unchanged (a lock, a dead end between two writers).
+        behind: the key of the earlier effect of the same order that stopped this one; it was not tried.
+    """
+
+    key: str
+    message: str
+    code: str | None = None
+    again: bool = False
+    behind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was written reads back equal."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The row is not there."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """The row is there with other values: column to (what we wrote, what stands there)."""
+
+    key: str
+    differences: Mapping[str, tuple[Any, Any]]
+
+
+class ErpSession(Protocol):
+    """An open connection; `connect()` of a block gives it. One thread at a time uses it.
+
+    Every call may raise the errors of `blocks.erp.errors`. After `ErpConnectionLost` the session is of no use:
+    connect again. Identifiers come from data contracts and are quoted; a table may be `schema.table`.
+    """
+
+    @property
+    def holds_keys(self) -> bool:
+        """Whether the connection's own key table stands at the ERP."""
+
+    @property
+    def can_copy(self) -> bool:
+        """Whether `copy_out` works here."""
+
+    def columns(self, table: str) -> tuple[ColumnSeen, ...]:
+        """The columns of a table as they are now, in their order.
+
+        Raises:
+            ErpTableMissing: there is no such table.
+        """
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """While the block lasts all reading sees one state (where the ERP can: see the connection)."""
+
+    def settles(self, table: str, change: Change, watermark: Any) -> Window:
+        """Say what to read and the watermark to keep, before the rows and in the same snapshot.
+
+        Raises:
+            WatermarkInFuture: the watermark lies beyond the ERP's clock, so changes would be missed silently.
+        """
+
+    def read(
+        self,
+        table: str,
+        columns: Sequence[str],
+        since: Since | None = None,
+        upto: Any = None,
+        *,
+        only: Mapping[str, Any] | None = None,
+    ) -> Iterator[Chunk]:
+        """Read rows in chunks, in constant memory.
+
+        Args:
+            table: the ERP's name of it.
+            columns: which, in this order.
+            since: None reads all rows.
+            upto: the greatest value of `since.column` that is read; None sets no limit.
+            only: columns that must have these values (one order).
+        """
+
+    def copy_out(self, query: str, into: Callable[[bytes | memoryview], None], *, binary: bool = True) -> int:
+        """Hand the blocks of a PostgreSQL `COPY (query) TO STDOUT` on as they come; returns the rows.
+
+        Raises:
+            CopyUnsupported: this connection has none (`can_copy`).
+        """
+
+    def copy_query(
+        self,
+        table: str,
+        columns: Sequence[str],
+        since: Since | None = None,
+        upto: Any = None,
+        *,
+        only: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The query `read` would run, values written into it and quoted, for `copy_out`.
+
+        Raises:
+            CopyUnsupported: this connection has none (`can_copy`).
+        """
+
+    def high_mark(self, table: str, column: str) -> Any:
+        """The highest value of a column; None in an empty table."""
+
+    def now(self) -> datetime:
+        """The ERP's own clock, aware, in UTC."""
+
+    def keys(self, table: str, columns: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
+        """All keys of a table, in constant memory; without columns those of its primary key.
+
+        Raises:
+            ErpKeyMissing: it has no primary key and no columns were named.
+        """
+
+    def totals(self, table: str, sums: Sequence[str], period: Period | None = None) -> Totals:
+        """Count the rows of a period and add up columns exactly."""
+
+    def apply(self, effects: Sequence[OutEffect]) -> list[Applied | Refused]:
+        """Make the effects happen, each in a transaction of its own with its key; one answer for each, in order.
+
+        What the ERP refuses stops later effects of the same order, and no other. A repeat is harmless.
+
+        Raises:
+            ErpError: the connection, not an effect, is at fault; what was done so far is found by its keys.
+        """
+
+    def read_back(self, effects: Sequence[OutEffect]) -> list[Found | Missing | Different]:
+        """Compare what stands at the ERP with what the effects wrote, taken together in their order."""
