@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from deployments.cli import check, system
-from deployments.cli.output import say
+from deployments.cli.printing import say
 from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.output import Json
+from deployments.cli.printing import Json
 
 app = typer.Typer(no_args_is_help=True, help="Cases: what is under way and what it waits for.")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.output import Json
+from deployments.cli.printing import Json
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.output import Json
+from deployments.cli.printing import Json
 
 app = typer.Typer(no_args_is_help=True, help="Evidence: verify the chains, read them, give their heads.")
 

@@ -1,10 +1,12 @@
-"""How data is shown to a person: tables on a terminal, plain columns in a pipe, instants on the local clock.
+"""How commands speak: data on standard output, as JSON or for a person; sentences on standard error.
 
-Texts come from customers too, so signs that a terminal would obey are replaced before they are printed.
+A person gets tables on a terminal, plain columns in a pipe, and instants on the local clock. Texts come from
+customers too, so signs that a terminal would obey are replaced before they are printed.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
 from collections.abc import Mapping
@@ -13,21 +15,31 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from deployments.cli.output import print_json
+import typer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+Json = Annotated[bool, typer.Option("--json", help="Print the data as JSON.")]
+"""The option of every command that prints data."""
 
 NOTHING: Final = "–"
 _GAP: Final = "  "
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+def say(sentence: str) -> None:
+    """Tell the person at the terminal, on standard error."""
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+
+
 def emit(data: Any) -> None:
     """Print data as JSON: instants in UTC, names as the records have them."""
-    print_json(plain(data))
+    sys.stdout.write(json.dumps(plain(data), indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
 
 
 def line(text: str = "") -> None:

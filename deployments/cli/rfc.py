@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.output import Json
+from deployments.cli.printing import Json
 
 app = typer.Typer(no_args_is_help=True, help="Requests for change and problems: start one, plan a release.")
 

@@ -2,59 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.output import print_table, say
+from deployments.cli.printing import facts, say
 from deployments.embedded.home import Home
-from deployments.embedded.options import HOST, Options
+from deployments.embedded.options import HOST, PREFIX, Options
 from nakoming.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from deployments.embedded.system import System
 
-PORT_HELP = "Port of {} on this machine (NAKOMING_{}_PORT)."
+Command = Callable[..., None]
+STARTING = "Starting; the first time takes about 20 seconds."
 
-PortalPort = Annotated[int | None, typer.Option(help=PORT_HELP.format("the portal", "PORTAL"))]
-PrefectPort = Annotated[int | None, typer.Option(help=PORT_HELP.format("Prefect", "PREFECT"))]
-MailboxPort = Annotated[int | None, typer.Option(help=PORT_HELP.format("the mailbox page", "MAILBOX"))]
-SmtpPort = Annotated[int | None, typer.Option(help=PORT_HELP.format("the mail server", "SMTP"))]
-Worker = Annotated[
-    str | None, typer.Option(help="Kind of Prefect worker: warm or process (NAKOMING_WORKER).")
-]
+
+def help_of(option: str) -> str:
+    """What a choice of the system is for, and the variable that makes it."""
+    said = str(Options.model_fields[option].description).rstrip(".")
+    return f"{said} ({PREFIX}{option.upper()})."
+
+
+def choosing(command: Command) -> Command:
+    """Give a command the options of the embedded system; it is called with its own and with `options`."""
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        own = {name: value for name, value in given.items() if name not in Options.model_fields}
+        command(options=Options.of(**{name: given[name] for name in Options.model_fields}), **own)
+
+    before = [
+        each for name, each in signature(command, eval_str=True).parameters.items() if name != "options"
+    ]
+    # Typer reads a command's options from its signature.
+    called.__signature__ = Signature([*before, *map(_parameter, Options.model_fields)])  # type: ignore[attr-defined]  # read by inspect
+    return called
+
+
+def _parameter(option: str) -> Parameter:
+    kind = int if Options.model_fields[option].annotation is int else str
+    read_as = Annotated[kind | None, typer.Option(help=help_of(option))]  # type: ignore[valid-type]  # for typer alone
+    return Parameter(option, Parameter.KEYWORD_ONLY, default=None, annotation=read_as)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(up)
-    app.command()(demo)
+    app.command()(choosing(up))
+    app.command()(choosing(demo))
     app.command()(portal)
 
 
-def up(
-    portal_port: PortalPort = None,
-    prefect_port: PrefectPort = None,
-    mailbox_port: MailboxPort = None,
-    smtp_port: SmtpPort = None,
-    worker: Worker = None,
-) -> None:
+def up(*, options: Options) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     from deployments.embedded.run import run  # what it imports is for this command alone
 
-    options = _options(
-        portal_port=portal_port,
-        prefect_port=prefect_port,
-        mailbox_port=mailbox_port,
-        smtp_port=smtp_port,
-        worker=worker,
-    )
-    say("Starting; the first time takes about 20 seconds.")
+    say(STARTING)
     run(Settings(), options, on_ready=_show, say=say)
     say("Everything has stopped.")
 
@@ -62,23 +73,12 @@ def up(
 def demo(
     *,
     wait: Annotated[bool, typer.Option(help="Stay up at the end, until Ctrl-C.")] = True,
-    portal_port: PortalPort = None,
-    prefect_port: PrefectPort = None,
-    mailbox_port: MailboxPort = None,
-    smtp_port: SmtpPort = None,
-    worker: Worker = None,
+    options: Options,
 ) -> None:
     """Play a real request for change with the demo vendor, from the question to production."""
     from deployments.embedded.background import started, stay
 
-    options = _options(
-        portal_port=portal_port,
-        prefect_port=prefect_port,
-        mailbox_port=mailbox_port,
-        smtp_port=smtp_port,
-        worker=worker,
-    )
-    say("Starting; the first time takes about 20 seconds.")
+    say(STARTING)
     with _prepared(Home.of(Settings()).demo) as prepared, started(Settings(), options) as system:
         system.enter()
         from rich.console import Console
@@ -116,7 +116,7 @@ def _prepared(demo: Path) -> Iterator[Callable[[], object]]:
 
 def portal(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
-    port: Annotated[int | None, typer.Option(help=PORT_HELP.format("the portal", "PORTAL"))] = None,
+    port: Annotated[int | None, typer.Option(help=help_of("portal_port"))] = None,
 ) -> None:
     """Serve the portal alone, beside a Prefect server that PREFECT_API_URL names."""
     from deployments.portal import main  # heavy: FastAPI and Prefect
@@ -126,10 +126,6 @@ def portal(
         raise typer.Exit(status)
 
 
-def _options(**chosen: Any) -> Options:
-    return Options.of(**chosen)
-
-
 def _show(system: System) -> None:
-    print_table(system.addresses.items())
+    facts(system.addresses.items())
     say(f"Everything runs. Its files are in {system.home.path}; Ctrl-C stops it.")

@@ -23,15 +23,24 @@ class Port(NamedTuple):
 
 
 class Options(BaseSettings):
-    """The choices of `nakoming up`; each can be set by a variable `NAKOMING_…`."""
+    """The choices of `nakoming up`; each can be set by a variable `NAKOMING_…`.
+
+    The commands' own options are made of these fields, with these descriptions as their help.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    portal_port: int = Field(default=8460, ge=1, le=65535, description="The portal.")
-    prefect_port: int = Field(default=8461, ge=1, le=65535, description="Prefect's server and its UI.")
-    mailbox_port: int = Field(default=8462, ge=1, le=65535, description="The page of mailboxes.")
-    smtp_port: int = Field(default=8463, ge=1, le=65535, description="The local mail server.")
-    worker: Literal["warm", "process"] = Field(default="warm", description="The kind of Prefect worker.")
+    portal_port: int = Field(default=8460, ge=1, le=65535, description="Port of the portal on this machine.")
+    prefect_port: int = Field(default=8461, ge=1, le=65535, description="Port of Prefect on this machine.")
+    mailbox_port: int = Field(
+        default=8462, ge=1, le=65535, description="Port of the mailbox page on this machine."
+    )
+    smtp_port: int = Field(
+        default=8463, ge=1, le=65535, description="Port of the mail server on this machine."
+    )
+    worker: Literal["warm", "process"] = Field(
+        default="warm", description="Kind of Prefect worker: warm or process."
+    )
 
     @classmethod
     def of(cls, **chosen: Any) -> Self:
