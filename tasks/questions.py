@@ -116,6 +116,55 @@ class Desk:
             label=label,
         )
 
+    def delivery(
+        self,
+        name: str,
+        role: str,
+        words: str,
+        values: dict[str, str],
+        *,
+        documents: Sequence[str] = (),
+        due: Due | None = None,
+        label: str,
+    ) -> GateSpec:
+        """The vendor's officer in this role supplies a document or a fact."""
+        return self.gate(
+            name,
+            Kind.DELIVERY,
+            self.vendor_seats(role),
+            words,
+            values,
+            verbs=(Verb.DELIVER,),
+            documents=documents,
+            due=due,
+            label=label,
+        )
+
+    def approval(
+        self,
+        name: str,
+        role: str,
+        words: str,
+        values: dict[str, str],
+        *,
+        otherwise: Verb,
+        documents: Sequence[str] = (),
+        due: Due,
+        label: str,
+    ) -> GateSpec:
+        """The customer's officer in this role approves, or answers `otherwise`."""
+        return self.gate(
+            name,
+            Kind.APPROVAL,
+            self.customer_seats(role),
+            words,
+            values,
+            verbs=(Verb.APPROVE, otherwise),
+            documents=documents,
+            due=due,
+            label=label,
+        )
+
     def _nudges(self, due: Due | None) -> tuple[Nudge, ...]:
         """Reminders at the opening of service hours, then the ladder; none after a deadline that closes."""
         reminders = self.terms.reminders

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nakoming.agreement.gate_rules import Kind, Verb
+from nakoming.agreement.gate_rules import Verb
 from nakoming.records.events import Event
 from tasks.questions import desk_of
 
@@ -82,13 +82,11 @@ def agreed(case: CaseRun, request: Request, paper: Paper) -> tuple[str, ...]:
 
 def _delivery(case: CaseRun, request: Request, name: str, words: dict[str, str], tx: Tx) -> GateSpec:
     here = desk_of(tx, case)
-    return here.gate(
+    return here.delivery(
         name,
-        Kind.DELIVERY,
-        here.vendor_seats("analyst"),
+        "analyst",
         "delivery",
         words,
-        verbs=(Verb.DELIVER,),
         documents=request.documents,
         due=here.our_duty("lead_times.document_delivery"),
         label=f"{request.label}: deliver the {words['document_en']}",
@@ -99,13 +97,12 @@ def _approval(
     case: CaseRun, request: Request, name: str, words: dict[str, str], papers: tuple[str, ...], tx: Tx
 ) -> GateSpec:
     here = desk_of(tx, case)
-    return here.gate(
+    return here.approval(
         name,
-        Kind.APPROVAL,
-        here.customer_seats("functional_administrator"),
+        "functional_administrator",
         "document_approval",
         words,
-        verbs=(Verb.APPROVE, Verb.REQUEST_CHANGES),
+        otherwise=Verb.REQUEST_CHANGES,
         documents=papers,
         due=here.their_right("lead_times.customer_response"),
         label=f"{request.label}: approve the {words['document_en']}",

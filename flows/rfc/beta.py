@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.rfc.request import Request, tell
 from nakoming.agreement.clocks import end_of_day
-from nakoming.agreement.gate_rules import Kind, Verb
+from nakoming.agreement.gate_rules import Verb
 from nakoming.agreement.production import production_slot
 from nakoming.records import reservations
 from nakoming.records.events import Event
@@ -109,13 +109,12 @@ def _acceptance(tx: Tx, case: CaseRun, request: Request, name: str, beta: Beta) 
         "release_on_en": plan.release_on.isoformat(),
     }
     by = plan.accept_by if here.terms.lead_times.acceptance_last_day else end_of_day(here.today)
-    return here.gate(
+    return here.approval(
         name,
-        Kind.APPROVAL,
-        here.customer_seats("functional_administrator"),
+        "functional_administrator",
         "acceptance",
         words,
-        verbs=(Verb.APPROVE, Verb.REQUEST_CHANGES),
+        otherwise=Verb.REQUEST_CHANGES,
         due=Due(by=by, clause="S-2.3.2g", origin="customer"),
         label=f"{request.label}: accept {beta.artefact.version}",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.rfc.request import Request, tell
-from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records.events import Event
 from tasks.questions import desk_of
 
@@ -31,13 +30,11 @@ def closed(case: CaseRun, request: Request, artefact: Artefact) -> None:
 
 def _delivery(tx: Tx, case: CaseRun, request: Request, artefact: Artefact) -> GateSpec:
     here = desk_of(tx, case)
-    return here.gate(
+    return here.delivery(
         _GATE,
-        Kind.DELIVERY,
-        here.vendor_seats("analyst"),
+        "analyst",
         "closing",
         request.words | {"version": artefact.version},
-        verbs=(Verb.DELIVER,),
         due=here.our_duty("lead_times.document_delivery"),
         label=f"{request.label}: documentation and description",
     )

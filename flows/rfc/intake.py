@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.rfc.request import Request, tell
-from nakoming.agreement.gate_rules import Kind, Verb
+from nakoming.agreement.gate_rules import Verb
 from nakoming.records import documents
 from nakoming.records.events import Event
 from tasks.questions import desk_of
@@ -53,13 +53,12 @@ def _received(tx: Tx, case: CaseRun, request: Request) -> dict[str, Any]:
 
 def _confirmation(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
     here = desk_of(tx, case)
-    return here.gate(
+    return here.approval(
         _GATE,
-        Kind.APPROVAL,
-        here.customer_seats("functional_administrator"),
+        "functional_administrator",
         "intake",
         request.words,
-        verbs=(Verb.APPROVE, Verb.REFUSE),
+        otherwise=Verb.REFUSE,
         documents=request.documents,
         due=here.their_right("lead_times.intake_confirmation"),
         label=f"{request.label}: is this request yours?",

@@ -65,13 +65,11 @@ def _choice(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
 
 def _release(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
     here = desk_of(tx, case)
-    return here.gate(
+    return here.delivery(
         _RELEASE,
-        Kind.DELIVERY,
-        here.vendor_seats("release_manager"),
+        "release_manager",
         "release",
         request.words,
-        verbs=(Verb.DELIVER,),
         due=here.our_duty("lead_times.generic_notice"),
         label=f"{request.label}: which release?",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.rfc.request import Request, tell
 from nakoming.agreement.clocks import end_of_day
-from nakoming.agreement.gate_rules import Kind, Verb
+from nakoming.agreement.gate_rules import Verb
 from nakoming.records.events import Event
 from nakoming.records.gate_model import GateState
 from tasks.questions import Due, desk_of
@@ -60,13 +60,11 @@ def planned(case: CaseRun, request: Request) -> date:
 def _delivery(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
     here = desk_of(tx, case)
     validity = str(here.terms.lead_times.quote_validity)
-    return here.gate(
+    return here.delivery(
         _QUOTE,
-        Kind.DELIVERY,
-        here.vendor_seats("account_manager"),
+        "account_manager",
         "quote",
         request.words | {"validity": validity},
-        verbs=(Verb.DELIVER,),
         documents=request.documents,
         due=here.our_duty("lead_times.quote"),
         label=f"{request.label}: make the quote",
@@ -76,13 +74,12 @@ def _delivery(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
 def _approval(tx: Tx, case: CaseRun, request: Request, quote: Outcome, reason: str) -> GateSpec:
     here = desk_of(tx, case)
     last_on = here.today + timedelta(days=here.terms.lead_times.quote_validity)
-    return here.gate(
+    return here.approval(
         _APPROVAL,
-        Kind.APPROVAL,
-        here.customer_seats("cluster_manager"),
+        "cluster_manager",
         "quote_approval",
         request.words | {"amount": quote.facts["amount"], "reason": reason or "–"},
-        verbs=(Verb.APPROVE, Verb.REFUSE),
+        otherwise=Verb.REFUSE,
         documents=quote.documents,
         due=Due(by=end_of_day(last_on), clause="S-2.3.4", origin="customer", closes=True),
         label=f"{request.label}: quote of € {quote.facts['amount']}",
@@ -91,13 +88,11 @@ def _approval(tx: Tx, case: CaseRun, request: Request, quote: Outcome, reason: s
 
 def _proposal(case: CaseRun, request: Request, name: str, remarks: str, tx: Tx) -> GateSpec:
     here = desk_of(tx, case)
-    return here.gate(
+    return here.delivery(
         name,
-        Kind.DELIVERY,
-        here.vendor_seats("release_manager"),
+        "release_manager",
         "planning",
         request.words | {"remarks": remarks},
-        verbs=(Verb.DELIVER,),
         due=here.our_duty("lead_times.planning"),
         label=f"{request.label}: propose a date",
     )
@@ -105,13 +100,12 @@ def _proposal(case: CaseRun, request: Request, name: str, remarks: str, tx: Tx) 
 
 def _date(case: CaseRun, request: Request, name: str, planned_on: str, tx: Tx) -> GateSpec:
     here = desk_of(tx, case)
-    return here.gate(
+    return here.approval(
         name,
-        Kind.APPROVAL,
-        here.customer_seats("functional_administrator"),
+        "functional_administrator",
         "planning_approval",
         request.words | {"planned_on": planned_on},
-        verbs=(Verb.APPROVE, Verb.REQUEST_CHANGES),
+        otherwise=Verb.REQUEST_CHANGES,
         due=here.their_right("lead_times.customer_response"),
         label=f"{request.label}: planned for {planned_on}",
     )
