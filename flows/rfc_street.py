@@ -95,11 +95,11 @@ def _realised(case: CaseRun, request: Request, planned_on: date | None) -> Artef
     """Build, test, beta, acceptance, production: round and round until it is live."""
     number, why = 1, "–"
     while True:
-        artefact = building.built_and_tested(case, request, number, why)
-        if artefact is None:
-            number, why = number + 1, building.why_not(case, request, number)
+        made = building.built_and_tested(case, request, number, why)
+        if isinstance(made, building.GoesBack):
+            number, why = number + 1, made.why
             continue
-        standing = beta.installed_on_acceptance(case, number, artefact)
+        standing = beta.installed_on_acceptance(case, number, made)
         if standing is None:
             number, why = number + 1, "The beta could not be installed on acceptance."
             continue
@@ -107,7 +107,7 @@ def _realised(case: CaseRun, request: Request, planned_on: date | None) -> Artef
         result = production.taken_into_production(case, number, standing, gate, planned_on)
         beta.give_up_acceptance(case, number)
         if result.went is production.Went.LIVE:
-            return artefact
+            return made
         number, why = number + 1, result.why
 
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records.events import Event
-from tasks.artefacts import Artefact, Tested, build_artefact, test_artefact
+from tasks.artefacts import build_artefact, test_artefact
 from tasks.questions import desk_of
 
 if TYPE_CHECKING:
     from flows.rfc.request import Request
     from nakoming.records.gate_model import GateSpec
     from nakoming.records.store import Tx
+    from tasks.artefacts import Artefact, Tested
     from tasks.case_run import CaseRun
 
 _NAMES_TOLD = 20
 
 
-def built_and_tested(case: CaseRun, request: Request, number: int, why: str) -> Artefact | None:
-    """The artefact of this round, when it was built and every test is green; else why it goes back."""
+@dataclass(frozen=True)
+class GoesBack:
+    """A round that made nothing usable; `why` is what the builder is told."""
+
+    why: str
+
+
+def built_and_tested(case: CaseRun, request: Request, number: int, why: str) -> Artefact | GoesBack:
+    """The artefact of this round when it was built and every test is green; else why it goes back."""
     case.stage("build", number)
     gate = f"build/{number}/revision"
     case.ask(gate, lambda tx: _ready(tx, case, request, gate, why))
@@ -27,41 +35,30 @@ def built_and_tested(case: CaseRun, request: Request, number: int, why: str) -> 
     command = request.build_command
     built = case.do(f"build/{number}/artefact", build_artefact, command=command, revision=revision)
     if built.artefact is None:
-        return None
+        return GoesBack(built.reason)
     made = {"revision": revision, "version": built.artefact.version, "sha256": built.artefact.sha256}
     case.prove(f"build/{number}/evidence", Event.BUILD_MADE, clause="S-2.3.2d", **made)
     case.stage("test", number)
-    tested = _tested(case, request, number, built.artefact)
+    tested = case.do(
+        f"test/{number}/run", test_artefact, command=request.test_command, artefact=built.artefact
+    )
     event = Event.TEST_PASSED if tested.green else Event.TEST_FAILED
     result = {"total": tested.total, "failed": tested.failed, "reason": tested.reason}
     case.prove(f"test/{number}/evidence", event, clause="S-2.3.2e", sha256=built.artefact.sha256, **result)
-    return built.artefact if tested.green else None
+    return built.artefact if tested.green else _red(tested)
 
 
-def why_not(case: CaseRun, request: Request, number: int) -> str:
-    """What the builder is told about a round that went back: the build's error, or the red tests."""
-    revision = case.answer(f"build/{number}/revision").facts["revision"]
-    command = request.build_command
-    built = case.do(f"build/{number}/artefact", build_artefact, command=command, revision=revision)
-    if built.artefact is None:
-        return built.reason
-    tested = _tested(case, request, number, built.artefact)
+def _red(tested: Tested) -> GoesBack:
     names = "\n".join(f"{name}: {message}" for name, message in tested.failed[:_NAMES_TOLD])
-    return f"{tested.reason}\n{names}".strip()
-
-
-def _tested(case: CaseRun, request: Request, number: int, artefact: Artefact) -> Tested:
-    return case.do(f"test/{number}/run", test_artefact, command=request.test_command, artefact=artefact)
+    return GoesBack(f"{tested.reason}\n{names}".strip())
 
 
 def _ready(tx: Tx, case: CaseRun, request: Request, name: str, why: str) -> GateSpec:
     here = desk_of(tx, case)
-    return here.gate(
+    return here.delivery(
         name,
-        Kind.DELIVERY,
-        here.vendor_seats("builder"),
+        "builder",
         "build",
         request.words | {"remarks": why},
-        verbs=(Verb.DELIVER,),
         label=f"{request.label}: which revision?",
     )
