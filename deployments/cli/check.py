@@ -22,7 +22,7 @@ def check(
     ] = 20.0,
     as_json: Json = False,
 ) -> None:
-    """Try everything: records, keys, folders, disk, Prefect, every connection, portal, mail, calendars.
+    """Try everything: records, keys, folders, disk, Prefect, workers, connections, portal, mail, calendars.
 
     One line each, ok or failed with what to do; a failure hides none of the others. Nothing is changed.
     Exit status 1 when anything failed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployments.cli import connection_checks, installation_checks, printing
+from deployments.cli import connection_checks, installation_checks, printing, worker_checks
 from deployments.cli.attempts import Found, tried
 from nakoming.errors import NakomingError
 from nakoming.records import agreements
@@ -35,11 +35,11 @@ def _found(timeout: float) -> list[Found]:
     if installation_checks.RECORDS in ok:
         known, wrong = _agreements()
         found += [*wrong, *tried([installation_checks.calendar(each) for each in known], timeout)]
-    blocks = connection_checks.blocks(known)
+    kept = [worker_checks.workers(), *connection_checks.blocks(known)]
     if connection_checks.PREFECT in ok:
-        return found + tried(blocks, timeout)
+        return found + tried(kept, timeout)
     why = f"Not tried: it is kept by the {connection_checks.PREFECT}, see there."
-    return found + [Found(block.name, ok=False, text=why) for block in blocks]
+    return found + [Found(each.name, ok=False, text=why) for each in kept]
 
 
 def _agreements() -> tuple[list[Agreement], list[Found]]:

@@ -206,3 +206,43 @@ class PortalWrong(NakomingError):
         "{url}/health answers {status}: see that NAKOMING_PORTAL_URL is the portal's address."
     )
     code: ClassVar[str] = "NK7184"
+
+
+class PoolMissing(NakomingError):
+    """No worker ever takes what a deployment starts."""
+
+    template: ClassVar[str] = (
+        "The deployment {name} names no work pool, so no worker takes its runs; `nakoming up` deploys it "
+        "again, or `prefect deploy --all`."
+    )
+    code: ClassVar[str] = "NK7185"
+
+
+class PoolPaused(NakomingError):
+    """A work pool gives its workers nothing."""
+
+    template: ClassVar[str] = (
+        "The work pool {pool}, which runs {names}, is paused: take the pause off in the Prefect UI under "
+        "Work Pools."
+    )
+    code: ClassVar[str] = "NK7186"
+
+
+class WorkerMissing(NakomingError):
+    """Nobody takes the runs of a work pool."""
+
+    template: ClassVar[str] = (
+        "No worker serves the work pool {pool}, which runs {names} ({last}): start the system with "
+        "`nakoming up`, or a worker with `prefect worker start --pool {pool} --type {kind}`."
+    )
+    code: ClassVar[str] = "NK7187"
+
+
+class ConnectionMissing(NakomingError):
+    """An agreement names a block that is not there."""
+
+    template: ClassVar[str] = (
+        "The agreement of {customer} names the block '{name}' as '{purpose}' of {environment}, and there is "
+        "none of that name: make it in the Prefect UI under Blocks, or correct the agreement."
+    )
+    code: ClassVar[str] = "NK7188"

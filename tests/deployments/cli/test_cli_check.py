@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import mailbox
+import os
+import signal
+import sys
 import threading
 import time
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.exceptions import ObjectNotFound
 
 from blocks.mail_server import MailServer
 from blocks.mailbox import Mailbox
 from deployments.cli.attempts import Attempt, Found, tried
 from flows.rfc_street import rfc_street
+from nakoming.agreement.loading import agreement_sha256
 from nakoming.errors import UsageError
-from nakoming.records import clock
+from nakoming.records import agreements, clock
 from tasks import installation
+from tests.deployments.warm.conftest import wait_for
+from tests.harness.installation import AGREEMENTS
 from tests.harness.portal_server import Office, serving
-from tests.harness.processes import free_port
+from tests.harness.processes import free_port, running
 from tests.harness.vendor import save_blocks
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -33,6 +44,8 @@ if TYPE_CHECKING:
     from tests.harness.prefect_server import PrefectServer
 
 CUSTOMERS = ("brouwer", "fenwick", "kestrel")
+POOL = "checked"
+DEPLOYMENTS = ("rfc-street", "wake-up", "reconcile")
 
 
 @pytest.fixture
@@ -52,24 +65,54 @@ def everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
     """An installation with all that it stands on: Prefect, the street, blocks, mail, portal."""
-    del prefect_api
     save_blocks(tmp_path / "demo", *CUSTOMERS)
     mailbox.Maildir(tmp_path / "bounces")
     MailServer(host="127.0.0.1", port=mail_port, tls="none", sender="n@sps.example").save(
         "mail", overwrite=True
     )
     Mailbox(maildir=tmp_path / "bounces").save("notices", overwrite=True)
-    with get_client(sync_client=True) as prefect, serving(Office(records)) as portal:
-        flow = prefect.create_flow_from_name(rfc_street.name)
-        deployment = prefect.create_deployment(flow_id=flow, name="rfc-street")
+    with deployed(), serving(Office(records)) as portal, worker(prefect_api, tmp_path):
         monkeypatch.setenv("NAKOMING_PORTAL_URL", portal)
         installation.settings.cache_clear()
         yield
-        prefect.delete_deployment(deployment)
+
+
+@contextmanager
+def deployed() -> Iterator[None]:
+    """All that `prefect.yaml` deploys, on a work pool of the tests' own."""
+    with get_client(sync_client=True) as prefect:
+        prefect.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        flow = prefect.create_flow_from_name(rfc_street.name)
+        made = [
+            prefect.create_deployment(flow_id=flow, name=name, work_pool_name=POOL) for name in DEPLOYMENTS
+        ]
+        yield
+        for each in made:
+            with suppress(ObjectNotFound):  # a test has deleted it
+                prefect.delete_deployment(each)
+        prefect.delete_work_pool(POOL)
+
+
+@contextmanager
+def worker(server: PrefectServer, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Prefect's own worker of that pool, which reports every second."""
+    log = folder / "worker.log"
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--name", "one"]
+    with running(
+        command,
+        log=log,
+        answers=lambda: log.exists() and "started!" in log.read_text(),
+        env=server.environment | {"PREFECT_WORKER_HEARTBEAT_SECONDS": "1"},
+    ) as process:
+        yield process
 
 
 def by_name(ended: Ended) -> dict[str, tuple[bool, str]]:
     return {each["name"]: (each["ok"], each["text"]) for each in ended.data["checks"]}
+
+
+def wrong(text: str) -> tuple[bool, str]:
+    return False, text
 
 
 @pytest.mark.usefixtures("everything")
@@ -78,7 +121,7 @@ def test_all_is_well_and_then_one_thing_after_another_is_not(
 ) -> None:
     ended = nakoming("check")
     assert ended.status == 0, ended.out
-    assert ended.out.endswith("\nAll 20 are ok.\n")
+    assert ended.out.endswith("\nAll 21 are ok.\n")
     MailServer(host="127.0.0.1", port=free_port(), tls="none", sender="n@sps.example").save(
         "mail", overwrite=True
     )
@@ -93,6 +136,85 @@ def test_all_is_well_and_then_one_thing_after_another_is_not(
         f"{folder} has mode 0750, so others may read it: take it from them with chmod go= {folder}. [NK7183]"
     )
     assert found["block DeployScript kestrel-production"][0]
+
+
+def test_a_worker_is_looked_for_on_the_pool_of_the_deployments(
+    prefect_api: PrefectServer, records: Records, nakoming: Callable[..., Ended], tmp_path: Path
+) -> None:
+    del records
+    names = ", ".join(sorted(DEPLOYMENTS))
+
+    def said() -> tuple[bool, str]:
+        return by_name(nakoming("check", "--json"))["workers"]
+
+    with deployed():
+        never, advice = said()[1].split(": ", 1)
+        assert never == f"No worker serves the work pool {POOL}, which runs {names} (none was ever heard)"
+        assert advice == (
+            "start the system with `nakoming up`, or a worker with "
+            f"`prefect worker start --pool {POOL} --type process`. [NK7187]"
+        )
+        with worker(prefect_api, tmp_path) as process:
+            assert said() == (True, f"The work pool {POOL} is served by one.")
+            with get_client(sync_client=True) as prefect:
+                prefect.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+                assert said() == wrong(
+                    f"The work pool {POOL}, which runs {names}, is paused: "
+                    "take the pause off in the Prefect UI under Work Pools. [NK7186]"
+                )
+                prefect.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
+            os.kill(process.pid, signal.SIGKILL)
+            wait_for(lambda: not said()[0])
+            assert "(the last one was heard on " in said()[1]
+
+
+def test_a_deployment_that_is_missing_or_has_no_pool_is_named(
+    prefect_api: PrefectServer, records: Records, nakoming: Callable[..., Ended]
+) -> None:
+    del records
+    with deployed(), get_client(sync_client=True) as prefect:
+        street = prefect.read_deployment_by_name(f"{rfc_street.name}/{DEPLOYMENTS[0]}")
+        prefect.delete_deployment(street.id)
+        found = by_name(nakoming("check", "--json"))
+        assert found["Prefect server"] == wrong(
+            f"The Prefect server at {prefect_api.api_url} has no deployment rfc-street; "
+            "`nakoming up` makes it, or `prefect deploy --all`. [NK7162]"
+        )
+        prefect.create_deployment(flow_id=street.flow_id, name=street.name)
+        found = by_name(nakoming("check", "--json"))
+        assert found["workers"] == wrong(
+            "The deployment rfc-street names no work pool, so no worker takes its runs; "
+            "`nakoming up` deploys it again, or `prefect deploy --all`. [NK7185]"
+        )
+
+
+def test_the_connections_of_an_agreement_are_asked_by_name_whatever_their_kind(
+    prefect_api: PrefectServer, records: Records, nakoming: Callable[..., Ended], tmp_path: Path
+) -> None:
+    del prefect_api
+    text = (AGREEMENTS / "brouwer.yaml").read_text(encoding="utf-8")
+    names = "{deploy: brouwer-production, connections: {inbox: brouwer-inbox, orders: brouwer-orders}}"
+    text = text.replace("{deploy: brouwer-production}", names)
+    with records.write() as tx:
+        agreements.store(tx, "brouwer", text, agreement_sha256(text))
+    mailbox.Maildir(tmp_path / "inbox")
+    Mailbox(maildir=tmp_path / "inbox").save("brouwer-inbox", overwrite=True)
+    with deployed():
+        found = by_name(nakoming("check", "--json"))
+        assert found["connection inbox of brouwer's production"][0]
+        assert found["connection orders of brouwer's production"] == wrong(
+            "The agreement of brouwer names the block 'brouwer-orders' as 'orders' of production, "
+            "and there is none of that name: make it in the Prefect UI under Blocks, "
+            "or correct the agreement. [NK7188]"
+        )
+        Secret(value="orders").save("brouwer-orders")
+        (tmp_path / "inbox" / "new").rmdir()
+        found = by_name(nakoming("check", "--json"))
+        assert not found["connection inbox of brouwer's production"][0]
+        assert found["connection orders of brouwer's production"] == (
+            True,
+            "It is there, as a block of the kind secret, which is none of ours and was not asked more.",
+        )
 
 
 def test_without_prefect_and_portal_the_rest_is_still_tried(
