@@ -135,10 +135,10 @@ class CaseRun:
         self, name: str, given: str, effect: Step[..., R], inputs: dict[str, Any], guard: ledger.Guard
     ) -> Any:
         """The intent first, then Prefect's node: making one takes longer than the commit."""
-        begun = ledger.begin(self.records, self.lease, name, given, effect, guard)
+        attempt = ledger.Attempt(self.records, self.lease, name, effect, inputs, guard)
+        begun = attempt.begin(given)
         self.catch_up()
-        work = partial(ledger.make, self.records, self.lease, name, begun, effect, inputs, guard)
-        return show(name, work)
+        return show(name, partial(attempt.make, begun))
 
     def catch_up(self) -> None:
         """Show as nodes what was asked and answered: late, for people wait for the step after an answer."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nakoming.errors import NakomingError
 from nakoming.records import case_facts, steps
 from nakoming.records.errors import ResourceBusy
-from nakoming.records.steps import Doubt
+from nakoming.records.steps import Begun, Done, Doubt, InDoubt
 from nakoming.records.types import from_micros
 from tasks.doubts import ask_operator
 from tasks.steps import CannotTell, CleanFailure, DidNotHappen, Happened, Step, Work, digest
@@ -65,170 +65,119 @@ class Guard:
                 raise FactChanged(step=step, fact=name)
 
 
-def begin(
-    records: Records, lease: Lease, name: str, given: str, effect: Step[Any, Any], guard: Guard
-) -> steps.Begun | steps.InDoubt | steps.Done:
-    """Commit the intent of a step, or say that it is done or in doubt.
+@dataclass(frozen=True)
+class Attempt:
+    """One effect of one case, on its way through the ledger."""
 
-    Raises:
-        GateReopened: a gate it stands on is not fulfilled.
-        WindowPassed: it is later than the guard allows.
-        FactChanged: a fact of the case changed.
-        LeaseLost: another holder has taken over.
-    """
-    with records.write() as tx:
-        begun = steps.begin(
-            tx,
-            lease,
-            name,
-            given,
-            doubt=effect.settling.doubt,
-            timeout=effect.timeout,
-            consumes=guard.consumes,
-        )
-        if isinstance(begun, steps.Begun):
-            guard.check(tx, lease, name)
-    return begun
+    records: Records
+    lease: Lease
+    name: str
+    effect: Step[Any, Any]
+    inputs: Mapping[str, Any]
+    guard: Guard
 
+    def begin(self, given: str) -> Begun | InDoubt | Done:
+        """Commit the intent, or say that the step is done or in doubt; `given` is the digest of its inputs.
 
-def make(
-    records: Records,
-    lease: Lease,
-    name: str,
-    begun: steps.Begun | steps.InDoubt | steps.Done,
-    effect: Step[Any, Any],
-    inputs: Mapping[str, Any],
-    guard: Guard,
-) -> Any:
-    """The output of a step as plain data: made now, found finished, or found to have happened.
+        Raises:
+            GateReopened: a gate it stands on is not fulfilled.
+            WindowPassed: it is later than the guard allows.
+            FactChanged: a fact of the case changed.
+            LeaseLost: another holder has taken over.
+        """
+        with self.records.write() as tx:
+            begun = steps.begin(
+                tx,
+                self.lease,
+                self.name,
+                given,
+                doubt=self.effect.settling.doubt,
+                timeout=self.effect.timeout,
+                consumes=self.guard.consumes,
+            )
+            if isinstance(begun, Begun):
+                self.guard.check(tx, self.lease, self.name)
+        return begun
 
-    Raises:
-        StepNotSettled: a former holder may still be at work; the case is tried again later.
-        LeaseLost: another holder has taken over.
-    """
-    if isinstance(begun, steps.Done):
-        return begun.output
-    certain = _made_certain(records, lease, name, begun, effect, inputs, guard)
-    if isinstance(certain, Happened):
-        return certain.output
-    return _effect(records, lease, name, certain, effect, inputs)
+    def make(self, begun: Begun | InDoubt | Done) -> Any:
+        """The output as plain data: made now, found finished, or found to have happened.
 
+        Raises:
+            StepNotSettled: a former holder may still be at work; the case is tried again later.
+            LeaseLost: another holder has taken over.
+        """
+        if isinstance(begun, Done):
+            return begun.output
+        certain = self._made_certain(begun)
+        return certain.output if isinstance(certain, Happened) else self._made(certain)
 
-def _made_certain(
-    records: Records,
-    lease: Lease,
-    name: str,
-    begun: steps.Begun | steps.InDoubt,
-    effect: Step[Any, Any],
-    inputs: Mapping[str, Any],
-    guard: Guard,
-) -> Happened[Any] | steps.Begun:
-    """An effect that may have happened (or that a restored ledger does not know) is asked for first."""
-    if isinstance(begun, steps.InDoubt):
-        return _settle(records, lease, name, begun, effect, inputs, guard)
-    if guard.ask_first and effect.settling.doubt == Doubt.ASK:
-        unknown = steps.InDoubt(begun.step_id, begun.attempt, settles_at=UNKNOWN_SINCE)
-        return _asked(records, lease, name, unknown, effect, inputs) or begun
-    return begun
+    def _made_certain(self, begun: Begun | InDoubt) -> Happened[Any] | Begun:
+        """An effect that may have happened (or that a restored ledger does not know) is asked for first."""
+        if isinstance(begun, InDoubt):
+            return self._settled(begun)
+        if self.guard.ask_first and self.effect.settling.doubt == Doubt.ASK:
+            unknown = InDoubt(begun.step_id, begun.attempt, settles_at=UNKNOWN_SINCE)
+            return self._asked(unknown) or begun
+        return begun
 
+    def _made(self, begun: Begun) -> Any:
+        try:
+            output = self._plain(self.effect.effect(self._work(begun), **self.inputs))
+        except Exception as raised:
+            self._failed(begun, raised)
+            raise
+        self._finish(begun, output, settled=False)
+        return output
 
-def _effect(
-    records: Records,
-    lease: Lease,
-    name: str,
-    begun: steps.Begun,
-    effect: Step[Any, Any],
-    inputs: Mapping[str, Any],
-) -> Any:
-    work = Work(records, lease, name, begun.attempt)
-    try:
-        output = effect.output.dump_python(effect.effect(work, **inputs), mode="json")
-    except Exception as raised:
-        _failed(records, lease, name, begun, effect, raised)
-        raise
-    _finish(records, lease, name, begun, output, settled=False)
-    return output
+    def _failed(self, begun: Begun, raised: Exception) -> None:
+        """The effect is over in any case; only what may have half happened stays in doubt."""
+        clean = isinstance(raised, (CleanFailure, ResourceBusy)) or self.effect.settling.doubt != Doubt.ASK
+        end = steps.fail if clean else steps.leave_in_doubt
+        with self.records.write() as tx:
+            end(tx, self.lease, self.name, begun, f"{type(raised).__name__}: {raised}")
 
+    def _settled(self, doubtful: InDoubt) -> Happened[Any] | Begun:
+        """Nobody asks or repeats before the former holder's attempt is certainly over."""
+        with self.records.read() as tx:
+            if tx.now < doubtful.settles_at:
+                raise StepNotSettled(step=self.name, settles_at=doubtful.settles_at)
+        doubt = self.effect.settling.doubt
+        if doubt == Doubt.ASK:
+            happened = self._asked(doubtful)
+            if happened is not None:
+                return happened
+        with self.records.write() as tx:
+            self.guard.check(tx, self.lease, self.name)
+            return steps.repeat(tx, self.lease, self.name, doubtful, doubt, self.effect.timeout)
 
-def _failed(
-    records: Records,
-    lease: Lease,
-    name: str,
-    begun: steps.Begun,
-    effect: Step[Any, Any],
-    raised: Exception,
-) -> None:
-    """The effect is over in any case; only what may have half happened stays in doubt."""
-    clean = isinstance(raised, (CleanFailure, ResourceBusy)) or effect.settling.doubt != Doubt.ASK
-    with records.write() as tx:
-        if clean:
-            steps.fail(tx, lease, name, begun, f"{type(raised).__name__}: {raised}")
-        else:
-            steps.leave_in_doubt(tx, lease, name, begun, f"{type(raised).__name__}: {raised}")
+    def _asked(self, doubtful: InDoubt) -> Happened[Any] | None:
+        """What the target says: the outcome is stored when the effect took place."""
+        found = self._probed(doubtful)
+        if not isinstance(found, Happened):
+            return None
+        output = self._plain(found.output)
+        self._finish(Begun(doubtful.step_id, doubtful.attempt), output, settled=True)
+        return Happened(output)
 
+    def _probed(self, doubtful: InDoubt) -> Any:
+        probe = self.effect.settling.probe
+        if probe is None:
+            msg = f"{self.effect.__name__} asks without a probe"
+            raise AssertionError(msg)
+        work = self._work(doubtful)
+        while isinstance(found := probe(work, **self.inputs), CannotTell):
+            if ask_operator(self.records, self.lease, self.name):
+                return DidNotHappen()
+        return found
 
-def _settle(
-    records: Records,
-    lease: Lease,
-    name: str,
-    doubtful: steps.InDoubt,
-    effect: Step[Any, Any],
-    inputs: Mapping[str, Any],
-    guard: Guard,
-) -> Happened[Any] | steps.Begun:
-    """Nobody asks or repeats before the former holder's attempt is certainly over."""
-    doubt = effect.settling.doubt
-    with records.read() as tx:
-        if tx.now < doubtful.settles_at:
-            raise StepNotSettled(step=name, settles_at=doubtful.settles_at)
-    if doubt == Doubt.ASK:
-        happened = _asked(records, lease, name, doubtful, effect, inputs)
-        if happened is not None:
-            return happened
-    with records.write() as tx:
-        guard.check(tx, lease, name)
-        return steps.repeat(tx, lease, name, doubtful, doubt, effect.timeout)
+    def _finish(self, begun: Begun, output: Any, *, settled: bool) -> None:
+        with self.records.write() as tx:
+            steps.finish(
+                tx, self.lease, self.name, begun, output, output_digest=digest(output), settled=settled
+            )
 
+    def _work(self, begun: Begun | InDoubt) -> Work:
+        return Work(self.records, self.lease, self.name, begun.attempt)
 
-def _asked(
-    records: Records,
-    lease: Lease,
-    name: str,
-    doubtful: steps.InDoubt,
-    effect: Step[Any, Any],
-    inputs: Mapping[str, Any],
-) -> Happened[Any] | None:
-    """What the target says: the outcome is stored when the effect took place."""
-    found = _probe(records, lease, name, doubtful, effect, inputs)
-    if not isinstance(found, Happened):
-        return None
-    output = effect.output.dump_python(found.output, mode="json")
-    _finish(records, lease, name, steps.Begun(doubtful.step_id, doubtful.attempt), output, settled=True)
-    return Happened(output)
-
-
-def _probe(
-    records: Records,
-    lease: Lease,
-    name: str,
-    doubtful: steps.InDoubt,
-    effect: Step[Any, Any],
-    inputs: Mapping[str, Any],
-) -> Any:
-    if effect.settling.probe is None:
-        msg = f"{effect.__name__} asks without a probe"
-        raise AssertionError(msg)
-    work = Work(records, lease, name, doubtful.attempt)
-    found = effect.settling.probe(work, **inputs)
-    while isinstance(found, CannotTell):
-        if ask_operator(records, lease, name):
-            return DidNotHappen()
-        found = effect.settling.probe(work, **inputs)
-    return found
-
-
-def _finish(
-    records: Records, lease: Lease, name: str, begun: steps.Begun, output: Any, *, settled: bool
-) -> None:
-    with records.write() as tx:
-        steps.finish(tx, lease, name, begun, output, output_digest=digest(output), settled=settled)
+    def _plain(self, output: Any) -> Any:
+        return self.effect.output.dump_python(output, mode="json")
