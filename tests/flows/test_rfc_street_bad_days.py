@@ -17,32 +17,15 @@ from nakoming.records.cases import State
 from nakoming.records.errors import CaseClosed, DocumentMissing, UnknownAgreement
 from tasks.process import Process, run_process
 from tasks.steps import CleanFailure, Work, repeat, step
-from tests.flows.test_rfc_street_decisions import GIVEN
-from tests.flows.test_rfc_street_real import agreed_until_build, service
-from tests.harness.installation import Walker, installed
-from tests.harness.vendor import running_environments, save_blocks
+from tests.harness.installation import Walker
+from tests.harness.street import GIVEN, agreed_until_build, judged, service, street
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from nakoming.records.store import Records
     from tasks.case_run import CaseRun
     from tests.harness.prefect_server import PrefectServer
-
-
-@pytest.fixture
-def records(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
-    with installed(tmp_path / "home", sqlite_url, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
-def vendor(tmp_path: Path, prefect_api: PrefectServer) -> Iterator[Path]:
-    del prefect_api
-    with running_environments(tmp_path / "demo", "brouwer") as root:
-        save_blocks(root, "brouwer")
-        yield root
 
 
 def test_an_unknown_customer_is_named_with_those_that_are_known(records: Records) -> None:
@@ -57,22 +40,20 @@ def test_an_unknown_customer_is_named_with_those_that_are_known(records: Records
 def test_a_document_of_another_customer_is_not_taken(records: Records) -> None:
     walker = Walker(records, PROCESS, "fenwick", "1", GIVEN)
     document = walker.document("analysis.md", "theirs")
-    ours = Walker(records, PROCESS, "brouwer", "1", GIVEN | {"documents": [document]})
+    ours = street(records, documents=[document])
     with pytest.raises(DocumentMissing, match=f"There is no document {document} of customer brouwer"):
         ours.enter()
 
 
 def test_a_requester_without_that_role_is_asked_about(records: Records) -> None:
     """Anneke manages the customer, but is not one of those who may report."""
-    walker = Walker(
-        records, PROCESS, "brouwer", "1", GIVEN | {"requester": "anneke.brouwer@brouwer-plaatwerk.example"}
-    )
+    walker = street(records, requester="anneke.brouwer@brouwer-plaatwerk.example")
     walker.enter()
     assert [gate.name for gate in walker.open_gates()] == ["intake/confirmation"]
 
 
 def test_a_role_that_nobody_holds_stops_the_case_with_advice(records: Records) -> None:
-    walker = Walker(records, PROCESS, "brouwer", "1", GIVEN)
+    walker = street(records)
     agreed_until_quote(walker)
     with records.write() as tx:
         from nakoming.records import agreements
@@ -85,9 +66,7 @@ def test_a_role_that_nobody_holds_stops_the_case_with_advice(records: Records) -
 
 
 def agreed_until_quote(walker: Walker) -> None:
-    walker.enter()
-    walker.answer("judgement/choice", "choose", option="specific", remark="Alleen hier.")
-    walker.enter()
+    judged(walker)
     walker.deliver("quote/delivery", amount="10.00")
     walker.enter()
     walker.answer("quote/approval", "approve")
@@ -138,7 +117,7 @@ def test_a_case_that_ended_is_joined_and_says_how(records: Records, prefect_api:
 
 def test_a_revision_that_does_not_build_goes_back_with_the_reason(vendor: Path, records: Records) -> None:
     del vendor
-    walker = Walker(records, PROCESS, "brouwer", GIVEN["reference"], GIVEN)
+    walker = street(records)
     agreed_until_build(walker)
     walker.deliver("build/1/revision", revision="9.9")
     walker.enter()
@@ -161,7 +140,7 @@ def test_a_release_that_lies_about_its_version_goes_back_before_anybody_accepts(
     command = BuildCommand.load("suite")
     source = BuildCommand(**(command.model_dump() | {"command": [*command.command, f"--source={lying}"]}))
     source.save("suite", overwrite=True)
-    walker = Walker(records, PROCESS, "brouwer", GIVEN["reference"], GIVEN)
+    walker = street(records)
     agreed_until_build(walker)
     walker.deliver("build/1/revision", revision="lies")
     walker.enter()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.rfc_street import PROCESS
 from nakoming.records import clock
-from tests.harness.installation import Walker, installed
+from tests.harness.installation import installed
+from tests.harness.street import street
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,26 +16,11 @@ if TYPE_CHECKING:
 
     from nakoming.records.store import Records
 
-GIVEN = {
-    "kind": "rfc",
-    "reference": "2026-014",
-    "title": "Spoedcode op orders",
-    "requester": "joost.smit@brouwer-plaatwerk.example",
-    "description": "Wij willen spoedorders herkennen.",
-    "documents": [],
-    "build_command": "suite",
-    "test_command": "suite",
-}
-
 
 @pytest.fixture
 def records(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
     with installed(tmp_path / "home", database_url, monkeypatch) as found:
         yield found
-
-
-def street(records: Records, **given: str) -> Walker:
-    return Walker(records, PROCESS, "brouwer", GIVEN["reference"], GIVEN | given)
 
 
 @pytest.mark.clause("S-2.3.2a")

@@ -7,64 +7,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.rfc_street import PROCESS
-from nakoming.records import answers, clock, timeline
-from tests.flows.test_rfc_street_decisions import GIVEN
-from tests.flows.test_rfc_street_real import accepted_beta, agreed_until_build, service
-from tests.harness.installation import Walker, installed
-from tests.harness.vendor import break_production, running_environments, save_blocks
+from nakoming.records import answers, timeline
+from tests.harness.street import (
+    accepted_beta,
+    agreed_until_build,
+    beta_installed,
+    let_it_be,
+    service,
+    street,
+)
+from tests.harness.vendor import break_production
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from nakoming.records.store import Records
-    from tests.harness.prefect_server import PrefectServer
-
-# Without the demo's own lead times and windows the agreement is the SLA itself.
-OVERRIDES = """lead_times:
-  beta: 0
-  acceptance_last_day: 0
-windows:
-  production_release: {kind: any_time}
-  bugfix: {kind: any_time}
-
-sources:
-  lead_times: Demonstratiebijlage bij de SLA, artikel 1
-  windows: Demonstratiebijlage bij de SLA, artikel 2
-"""
-
-
-@pytest.fixture
-def vendor(tmp_path: Path, prefect_api: PrefectServer) -> Iterator[Path]:
-    del prefect_api
-    with running_environments(tmp_path / "demo", "brouwer") as root:
-        save_blocks(root, "brouwer")
-        yield root
-
-
-@pytest.fixture
-def on_sla_terms(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
-    with installed(tmp_path / "home", sqlite_url, monkeypatch, brouwer={OVERRIDES: ""}) as found:
-        yield found
-
-
-@pytest.fixture
-def at_once(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
-    with installed(tmp_path / "home", sqlite_url, monkeypatch) as found:
-        yield found
-
-
-def let_it_be(records: Records, instant: datetime) -> None:
-    with records.write() as tx:
-        clock.set_to(tx.connection, instant)
 
 
 @pytest.mark.clause("S-2.3.2h")
 def test_the_first_window_that_keeps_both_lead_times_is_taken(vendor: Path, on_sla_terms: Records) -> None:
     # Mon 23 Nov 2026 is the last day for a beta of the release of Sat 5 Dec 2026 (S-2.6.1).
     let_it_be(on_sla_terms, datetime(2026, 11, 23, 9, tzinfo=UTC))
-    walker = Walker(on_sla_terms, PROCESS, "brouwer", GIVEN["reference"], GIVEN)
+    walker = street(on_sla_terms)
     accepted_beta(walker)
     assert walker.enter() is None
     (instant, watched) = walker.entries[-1]
@@ -81,10 +45,9 @@ def test_the_first_window_that_keeps_both_lead_times_is_taken(vendor: Path, on_s
 def test_a_late_acceptance_waits_for_the_next_month_and_says_why(vendor: Path, on_sla_terms: Records) -> None:
     del vendor
     let_it_be(on_sla_terms, datetime(2026, 11, 23, 9, tzinfo=UTC))
-    walker = Walker(on_sla_terms, PROCESS, "brouwer", GIVEN["reference"], GIVEN)
+    walker = street(on_sla_terms)
     agreed_until_build(walker)
-    walker.deliver("build/1/revision", revision="1.1")
-    walker.enter()
+    beta_installed(walker)
     # Wed 2 Dec 2026 is the last day before Sat 5 Dec (S-2.3.2g); this is 00:30 on Thu 3 Dec.
     let_it_be(on_sla_terms, datetime(2026, 12, 2, 23, 30, tzinfo=UTC))
     walker.answer("acceptance/1/approval", "approve")
@@ -98,7 +61,7 @@ def test_a_worker_that_was_away_during_the_window_takes_the_next_one(
     vendor: Path, on_sla_terms: Records
 ) -> None:
     let_it_be(on_sla_terms, datetime(2026, 11, 23, 9, tzinfo=UTC))
-    walker = Walker(on_sla_terms, PROCESS, "brouwer", GIVEN["reference"], GIVEN)
+    walker = street(on_sla_terms)
     accepted_beta(walker)
     walker.enter()
     # 18:45 on Saturday: installation and rollback would not end by 19:00, Sunday is the reserve.
@@ -112,7 +75,7 @@ def test_an_acceptance_taken_back_while_waiting_stops_the_installation(
     vendor: Path, on_sla_terms: Records
 ) -> None:
     let_it_be(on_sla_terms, datetime(2026, 11, 23, 9, tzinfo=UTC))
-    walker = Walker(on_sla_terms, PROCESS, "brouwer", GIVEN["reference"], GIVEN)
+    walker = street(on_sla_terms)
     accepted_beta(walker)
     walker.enter()
     with on_sla_terms.write() as tx:
@@ -124,8 +87,8 @@ def test_an_acceptance_taken_back_while_waiting_stops_the_installation(
     assert service(vendor, "production", "/version")["version"] == "1.0.0"
 
 
-def test_a_failed_installation_is_rolled_back_and_goes_back_to_build(vendor: Path, at_once: Records) -> None:
-    walker = Walker(at_once, PROCESS, "brouwer", GIVEN["reference"], GIVEN)
+def test_a_failed_installation_is_rolled_back_and_goes_back_to_build(vendor: Path, records: Records) -> None:
+    walker = street(records)
     accepted_beta(walker)
     break_production(vendor, "brouwer")
     walker.enter()
@@ -137,16 +100,14 @@ def test_a_failed_installation_is_rolled_back_and_goes_back_to_build(vendor: Pat
 
 
 def test_a_second_request_waits_for_the_acceptance_environment_and_says_so(
-    vendor: Path, at_once: Records
+    vendor: Path, records: Records
 ) -> None:
-    first = Walker(at_once, PROCESS, "brouwer", "2026-014", GIVEN)
+    first = street(records)
     agreed_until_build(first)
-    first.deliver("build/1/revision", revision="1.1")
-    first.enter()
-    second = Walker(at_once, PROCESS, "brouwer", "2026-015", GIVEN | {"reference": "2026-015"})
+    beta_installed(first)
+    second = street(records, reference="2026-015")
     agreed_until_build(second)
-    second.deliver("build/1/revision", revision="1.1")
-    second.enter()
+    beta_installed(second)
     assert second.entries[-1][0]["what"] == "acceptance is in use by rfc/brouwer/2026-014"
     assert second.case.wake_at is None
     first.answer("acceptance/1/approval", "approve")

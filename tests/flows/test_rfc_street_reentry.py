@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.rfc_street import PROCESS
-from tests.flows.test_rfc_street_decisions import GIVEN
 from tests.harness.cut_runs import enter_in_pieces
 from tests.harness.installation import Walker, installed
+from tests.harness.street import GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

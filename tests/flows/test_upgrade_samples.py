@@ -11,8 +11,8 @@ import pytest
 from flows.rfc_street import PROCESS
 from nakoming.records import backup, evidence_check, gates, links, migrate
 from nakoming.records.store import Records
-from tests.flows.test_rfc_street_decisions import GIVEN
 from tests.harness.installation import Walker
+from tests.harness.street import GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

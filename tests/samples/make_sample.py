@@ -15,8 +15,8 @@ import pytest
 
 from flows.rfc_street import PROCESS
 from nakoming.records import backup, links
-from tests.flows.test_rfc_street_decisions import GIVEN
 from tests.harness.installation import Walker, installed
+from tests.harness.street import GIVEN
 
 FOLDER = Path(__file__).parent
 

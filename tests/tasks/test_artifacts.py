@@ -10,8 +10,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.rfc_street import PROCESS
 from tasks import artifacts
-from tests.flows.test_rfc_street_decisions import GIVEN
 from tests.harness.installation import Walker, installed
+from tests.harness.street import GIVEN
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import pytest
 
 from deployments.cli import make_app, run
 from flows.rfc_street import PROCESS
-from tests.flows.test_rfc_street_decisions import GIVEN
 from tests.harness.installation import Walker, installed
+from tests.harness.street import GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
