@@ -103,7 +103,9 @@ def _realised(case: CaseRun, request: Request, planned_on: date | None) -> Artef
         if standing is None:
             number, why = number + 1, "The beta could not be installed on acceptance."
             continue
-        gate = None if request.is_problem else beta.ask_acceptance(case, request, number, standing)
+        gate = None
+        if not request.is_problem:
+            gate = beta.ask_acceptance(case, request, number, standing, planned_on)
         result = production.taken_into_production(case, number, standing, gate, planned_on)
         beta.give_up_acceptance(case, number)
         if result.went is production.Went.LIVE:

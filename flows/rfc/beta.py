@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.rfc.plan import plan_of
 from flows.rfc.request import Request, tell
-from nakoming.agreement.clocks import end_of_day
 from nakoming.agreement.gate_rules import Verb
-from nakoming.agreement.production import production_slot
 from nakoming.records import reservations
 from nakoming.records.events import Event
 from tasks.deployment import Installed, Standing, Target, install, look_at
@@ -16,7 +15,7 @@ from tasks.questions import Due, desk_of
 from tasks.waits import CaseWaits
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from nakoming.records.gate_model import GateSpec
     from nakoming.records.store import Tx
@@ -61,11 +60,11 @@ def installed_on_acceptance(case: CaseRun, number: int, artefact: Artefact) -> B
     return Beta(artefact=artefact, installed=done, installed_at=at, built_on=built_on)
 
 
-def ask_acceptance(case: CaseRun, request: Request, number: int, beta: Beta) -> str:
+def ask_acceptance(case: CaseRun, request: Request, number: int, beta: Beta, planned_on: date | None) -> str:
     """Ask the customer to accept; the name of the gate. Silence is never consent here (S-2.3.2g)."""
     case.stage("acceptance", number)
     gate = f"acceptance/{number}/approval"
-    case.ask(gate, lambda tx: _acceptance(tx, case, request, gate, beta))
+    case.ask(gate, lambda tx: _acceptance(tx, case, request, gate, beta, planned_on))
     return gate
 
 
@@ -92,29 +91,25 @@ def _reserved(case: CaseRun, number: int) -> None:
     case.record(f"beta/{number}/reserved", write)
 
 
-def _acceptance(tx: Tx, case: CaseRun, request: Request, name: str, beta: Beta) -> GateSpec:
+def _acceptance(
+    tx: Tx, case: CaseRun, request: Request, name: str, beta: Beta, planned_on: date | None
+) -> GateSpec:
     here = desk_of(tx, case)
-    plan = production_slot(
-        here.terms,
-        here.calendar,
-        beta_installed_at=beta.installed_at,
-        accepted_at=None,
-        now=here.now,
-        needed=here.terms.deployment.needed,
-    )
+    # The first window that would be taken if they accepted at this instant.
+    plan = plan_of(tx, case, planned_on, beta_installed_at=beta.installed_at, accepted_at=here.now)
+    on = plan.window.release_on
     words = request.words | {
         "version": beta.artefact.version,
         "url": beta.installed.url or "–",
-        "release_on_nl": plan.release_on.strftime("%d-%m-%Y"),
-        "release_on_en": plan.release_on.isoformat(),
+        "release_on_nl": f"{on:%d-%m-%Y}" + (f" (gepland: release {plan.release})" if plan.release else ""),
+        "release_on_en": f"{on}" + (f" (planned: release {plan.release})" if plan.release else ""),
     }
-    by = plan.accept_by if here.terms.lead_times.acceptance_last_day else end_of_day(here.today)
     return here.approval(
         name,
         "functional_administrator",
         "acceptance",
         words,
         otherwise=Verb.REQUEST_CHANGES,
-        due=Due(by=by, clause="S-2.3.2g", origin="customer"),
+        due=Due(by=plan.window.accept_by, clause="S-2.3.2g", origin="customer"),
         label=f"{request.label}: accept {beta.artefact.version}",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.rfc.plan import RELEASE_FACT
 from flows.rfc.request import Request, tell
 from nakoming.agreement.gate_rules import Kind, Verb
 from nakoming.records import case_facts
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 CHOICE = "judgement/choice"
 _RELEASE = "judgement/release"
-RELEASE_FACT = "release"
 
 
 def judged(case: CaseRun, request: Request) -> tuple[bool, str]:

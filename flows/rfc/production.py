@@ -8,11 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flows.rfc.beta import Beta, target
-from flows.rfc.judgement import RELEASE_FACT
+from flows.rfc.plan import RELEASE_FACT, plan_of
 from flows.rfc.request import tell
-from nakoming.agreement.local_time import local_date, start_of_day
-from nakoming.agreement.production import production_slot
-from nakoming.records import case_facts
+from nakoming.agreement.local_time import local_date
 from nakoming.records.errors import GateReopened
 from nakoming.records.events import Event
 from tasks import operators
@@ -107,41 +105,25 @@ def _rejected(case: CaseRun, gate: str) -> Result:
 
 def _slot(case: CaseRun, name: str, beta: Beta, accepted_at: datetime, planned_on: date | None) -> _Slot:
     def read(tx: Tx) -> dict[str, Any]:
-        here = desk_of(tx, case)
-        release = case_facts.get(tx, case.lease.case_id, case.customer, RELEASE_FACT)
-        plan = production_slot(
-            here.terms,
-            here.calendar,
-            beta_installed_at=beta.installed_at,
-            accepted_at=accepted_at,
-            now=max(here.now, *_not_before(planned_on, release), here.now),
-            needed=here.terms.deployment.needed,
-        )
-        if plan.slot is None:
-            msg = f"no window fits: {plan.reason.code}"
+        plan = plan_of(tx, case, planned_on, beta_installed_at=beta.installed_at, accepted_at=accepted_at)
+        window, needed = plan.window, desk_of(tx, case).terms.deployment.needed
+        if window.slot is None:
+            msg = f"no window fits: {window.reason.code}"
             raise AssertionError(msg)
         passed = "; ".join(
-            f"{r.release_on}: {r.code} (by {r.by:%Y-%m-%d %H:%M} UTC)" for r in plan.passed_over
+            f"{r.release_on}: {r.code} (by {r.by:%Y-%m-%d %H:%M} UTC)" for r in window.passed_over
         )
         return {
-            "start_at": plan.slot.start_at,
-            "last_start_at": plan.slot.end_at - here.terms.deployment.needed,
-            "why": f"window of {plan.release_on}" + (f"; passed over {passed}" if passed else ""),
-            "release": release,
+            "start_at": window.slot.start_at,
+            "last_start_at": window.slot.end_at - needed,
+            "why": f"window of {window.release_on}" + (f"; passed over {passed}" if passed else ""),
+            "release": plan.release,
         }
 
     found = case.record(f"{name}/slot", read)
     start_at = datetime.fromisoformat(found["start_at"])
     last_start_at = datetime.fromisoformat(found["last_start_at"])
     return _Slot(start_at, last_start_at, found["why"], found.get("release"))
-
-
-def _not_before(planned_on: date | None, release: str | None) -> list[datetime]:
-    """Nothing goes live before the date agreed with the customer, or the month of its release."""
-    days = [planned_on] if planned_on else []
-    if release:
-        days.append(date.fromisoformat(f"{release.replace('.', '-')}-01"))
-    return [start_of_day(on) for on in days]
 
 
 def _still_built_on(case: CaseRun, name: str, beta: Beta) -> bool:

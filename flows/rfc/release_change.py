@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from flows.rfc.judgement import CHOICE, RELEASE_FACT
+from flows.rfc.judgement import CHOICE
+from flows.rfc.plan import RELEASE_FACT
 from flows.rfc.request import request_from
 from nakoming.agreement.local_time import local_date
 from nakoming.errors import NakomingError, UsageError

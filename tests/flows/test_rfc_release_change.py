@@ -9,62 +9,30 @@ import pytest
 
 from flows.rfc import production
 from flows.rfc.release_change import AlreadyLive, change_release
-from flows.rfc_street import PROCESS
-from nakoming.records import clock
-from tests.flows.test_rfc_street_decisions import GIVEN
-from tests.flows.test_rfc_street_production import OVERRIDES
-from tests.flows.test_rfc_street_real import service
-from tests.harness.installation import Walker, installed
-from tests.harness.vendor import running_environments, save_blocks
+from tests.harness.street import beta_installed, judged, let_it_be, papers_agreed, service, street
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from nakoming.records.store import Records
-    from tests.harness.prefect_server import PrefectServer
+    from tests.harness.installation import Walker
 
 KEY = "rfc/brouwer/2026-014"
 MARCH, APRIL = "2027-03-06T15:00:00+00:00", "2027-04-03T14:00:00+00:00"  # first Saturdays, 16:00 here
 
 
 @pytest.fixture
-def vendor(tmp_path: Path, prefect_api: PrefectServer) -> Iterator[Path]:
-    del prefect_api
-    with running_environments(tmp_path / "demo", "brouwer") as root:
-        save_blocks(root, "brouwer")
-        yield root
-
-
-@pytest.fixture
-def waiting(
-    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, vendor: Path
-) -> Iterator[Walker]:
+def waiting(on_sla_terms: Records, vendor: Path) -> Walker:
     """An accepted beta of a generic request that waits for the window of release 2027.03."""
     del vendor
-    with installed(tmp_path / "home", sqlite_url, monkeypatch, brouwer={OVERRIDES: ""}) as records:
-        let_it_be(records, datetime(2026, 11, 23, 9, tzinfo=UTC))
-        walker = Walker(records, PROCESS, "brouwer", GIVEN["reference"], dict(GIVEN))
-        walker.enter()
-        walker.answer("judgement/choice", "choose", option="generic", remark="Meer klanten vragen dit.")
-        walker.enter()
-        walker.deliver("judgement/release", release="2027.03")
-        walker.enter()
-        for paper in ("requirement-analysis", "functional-specification"):
-            walker.deliver(f"{paper}/1/delivery", paper)
-            walker.enter()
-            walker.answer(f"{paper}/1/approval", "approve")
-            walker.enter()
-        walker.deliver("build/1/revision", revision="1.1")
-        walker.enter()
-        walker.answer("acceptance/1/approval", "approve")
-        walker.enter()
-        yield walker
-
-
-def let_it_be(records: Records, instant: datetime) -> None:
-    with records.write() as tx:
-        clock.set_to(tx.connection, instant)
+    let_it_be(on_sla_terms, datetime(2026, 11, 23, 9, tzinfo=UTC))
+    walker = street(on_sla_terms)
+    judged(walker, release="2027.03")
+    papers_agreed(walker)
+    beta_installed(walker)
+    walker.answer("acceptance/1/approval", "approve")
+    walker.enter()
+    return walker
 
 
 def plan(walker: Walker, release: str) -> None:
@@ -90,6 +58,26 @@ def test_the_window_is_chosen_again_for_a_later_and_for_an_earlier_release(
     assert service(vendor, "production", "/version")["version"] == "1.1.0"
     with waiting.records.write() as tx, pytest.raises(AlreadyLive):
         change_release(tx, KEY, "2027.04", by="test", reason="")
+
+
+@pytest.mark.clause("S-2.3.6")
+def test_the_question_of_acceptance_names_the_planned_release_and_its_date(
+    vendor: Path, on_sla_terms: Records
+) -> None:
+    del vendor
+    let_it_be(on_sla_terms, datetime(2026, 11, 23, 9, tzinfo=UTC))
+    walker = street(on_sla_terms)
+    judged(walker, release="2027.05")  # Sat 1 May 2027: its last day to accept lies in April
+    papers_agreed(walker)
+    beta_installed(walker)
+    asked = walker.gate("acceptance/1/approval")
+    assert ["Eerstvolgende productiedatum", "01-05-2027 (gepland: release 2027.05)"] in asked.question.texts[
+        "nl"
+    ]["about"]
+    assert ["Next production date", "2027-05-01 (planned: release 2027.05)"] in asked.question.texts["en"][
+        "about"
+    ]
+    assert asked.due_by == datetime(2027, 4, 28, 22, tzinfo=UTC)  # 24:00 on Wed 28 Apr (S-2.3.2g)
 
 
 def test_a_change_at_the_last_moment_stops_the_installation(
