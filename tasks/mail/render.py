@@ -90,10 +90,10 @@ def render(
     text, html = (_template(kind, language, form) for form in ("text", "html"))
     values = {"c": context, "link": link, **_words_for(language)}
     message["Subject"] = " ".join(_block(text, "subject", values).split())
-    message["Content-Language"] = str(language)
     message.set_content(_wrap(text.render(values)), cte="quoted-printable")
     message.add_alternative(html.render(values), subtype="html", cte="quoted-printable")
     _attach_calendar(message, context, language, date_at)
+    message["Content-Language"] = str(language)  # only now: each part that was added took it for its own
     _fix_boundaries(message, message_id)
     return message
 
