@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.rfc.request import Request, tell
 from nakoming.records.events import Event
+from tasks.notices import tell_closed
 from tasks.questions import desk_of
 
 if TYPE_CHECKING:
+    from flows.rfc.request import Request
     from nakoming.records.gate_model import GateSpec
     from nakoming.records.store import Tx
     from tasks.artefacts import Artefact
@@ -24,8 +25,15 @@ def closed(case: CaseRun, request: Request, artefact: Artefact) -> None:
     answer = case.answer(_GATE)
     facts = {"documents": answer.documents, "by": answer.decided_by, "version": artefact.version}
     case.prove("closing/evidence", Event.RFC_CLOSED, clause="S-2.2.22", **facts)
-    described = {"version": artefact.version, "description": answer.facts["description"]}
-    tell(case, "closing/told", "closed", described, roles=("cluster_manager",))
+    tell_closed(
+        case,
+        "closing/told",
+        "closed",
+        request.words | {"version": artefact.version, "description": answer.facts["description"]},
+        event=Event.RFC_CLOSED,
+        documents=answer.documents,
+        roles=("cluster_manager",),
+    )
 
 
 def _delivery(tx: Tx, case: CaseRun, request: Request, artefact: Artefact) -> GateSpec:

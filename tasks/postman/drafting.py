@@ -189,11 +189,13 @@ def _operators(material: _Material) -> _Made:
 
 
 def _closed(material: _Material) -> _Made:
+    """Its context names the event of the evidence whose number and head it tells."""
     tx, mail = material.tx, material.mail
-    proof = proofs.find_of_case(tx, mail.case_id, Event.CASE_CLOSED) if mail.case_id else None
+    values, _ = _told(material)
+    event = Event(values.pop("event"))
+    proof = proofs.find_of_case(tx, mail.case_id, event) if mail.case_id else None
     if proof is None:
         raise material.lacks("there is no evidence that the case ended")
-    values, _ = _told(material)
     shown = material.shown(values.pop("documents", ()))
     return {"closed_at": proof.at} | values | {"documents": shown, **_place(proof)}, proof
 

@@ -88,6 +88,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def holds(message: EmailMessage, language: str, kind: str) -> None:
+    assert message.get_all("Content-Language") == [language]
     assert f'<html lang="{language}">' in text_of(message, "html")
     for form in ("plain", "html"):
         said = " ".join(text_of(message, form).split())
@@ -152,11 +153,10 @@ def test_notices_and_the_end_of_a_case_arrive(office: PostOffice, language: str)
     customer, person, address, name = READERS[language]
     lease = office.case(customer)
     reader = Contact(person=person, name=name, email=address, language=language, role="key_user")
-    words = notice(
-        "closed", language, reference="2026-014", title="Veld", version="2.1", description="Klaar."
-    )
+    words = notice("production", language, title="Veld", version="2.1", sha256="0" * 64)
     office.put("notice", "n/1", reader, customer=customer, case_id=lease.case_id, context=words)
     ended = {"title": "Een extra veld", "outcome": "in production", "paragraphs": ["Klaar."]}
+    ended |= {"event": "case:run:closed"}
     office.put("closed", "c/1", reader, customer=customer, case_id=lease.case_id, context=ended)
     with office.records.write() as tx:
         cases.close(tx, lease, "in production")
