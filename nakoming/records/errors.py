@@ -123,6 +123,13 @@ class KeyMissing(RecordsError):
     code = "NK2015"
 
 
+class KeyDestroyed(KeyMissing):
+    """A key was destroyed on purpose (S-4.2.19): it never comes back."""
+
+    template = "The key {key_id} was destroyed: what it sealed can never be read again."
+    code = "NK2033"
+
+
 class SealBroken(RecordsError):
     """Encrypted bytes were changed or belong elsewhere."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from nakoming.records.errors import KeyMissing, SealBroken
+from nakoming.records.errors import KeyDestroyed, KeyMissing, SealBroken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,12 @@ class Keyring:
         return header + AESGCM(key).encrypt(nonce, plain, _bound(customer, what))
 
     def open(self, customer: str, what: str, sealed: bytes) -> bytes:
-        """Decrypt; `KeyMissing` when the key is gone, `SealBroken` when the bytes are not ours."""
+        """Decrypt what `seal` gave.
+
+        Raises:
+            KeyMissing: the key is gone; `KeyDestroyed`: for good.
+            SealBroken: the bytes are not ours.
+        """
         if sealed[:1] != _FORMAT or len(sealed) <= _HEADER:
             raise SealBroken(what=what)
         cipher = AESGCM(self._generation(customer, what, int.from_bytes(sealed[1:3], "big")))
@@ -67,8 +72,10 @@ class Keyring:
         try:
             return self._key(f"{customer}.{generation}", make=False)
         except KeyMissing:
-            known = self.generations(customer) + self._numbers(customer, _DEAD)
-            if known and generation not in known:  # never was one: the number was changed
+            destroyed = self._numbers(customer, _DEAD)
+            if generation in destroyed:
+                raise KeyDestroyed(key_id=f"{customer}.{generation}") from None
+            if destroyed or self.generations(customer):  # never was one: the number was changed
                 raise SealBroken(what=what) from None
             raise
 

@@ -7,25 +7,48 @@ bounced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, or_, select, update
 
 from nakoming.records import schema
-from nakoming.records.errors import KeyMissing, SealBroken
+from nakoming.records.errors import KeyDestroyed, KeyMissing, SealBroken
 from nakoming.records.events import Event
 from nakoming.records.gate_model import Contact
+from nakoming.records.mail_model import Mail, MailState, QueuedMail
 from nakoming.records.owners import is_dead
 from nakoming.records.store import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from sqlalchemy import ColumnElement, Row
 
     from nakoming.records.store import Tx
 
+__all__ = [
+    "BACK_OFF",
+    "MESSAGE_DOMAIN",
+    "Mail",
+    "MailState",
+    "QueuedMail",
+    "arrived",
+    "bounced",
+    "by_message",
+    "claim",
+    "deferred",
+    "notice_accepted",
+    "of_case",
+    "of_gate",
+    "put",
+    "refused",
+    "renew",
+    "sent",
+    "void",
+    "waiting",
+]
 _outbox = schema.outbox
 BACK_OFF = (
     timedelta(seconds=10),
@@ -36,58 +59,7 @@ BACK_OFF = (
 )
 MESSAGE_DOMAIN = "nakoming.invalid"
 _SENDING_LIMIT = timedelta(minutes=2)
-
-
-class MailState(StrEnum):
-    """How far a mail has come."""
-
-    QUEUED = "queued"
-    SENDING = "sending"
-    RELAYED = "relayed"
-    ACCEPTED = "accepted"
-    BOUNCED = "bounced"
-    REFUSED = "refused"
-    VOID = "void"  # overtaken: its link was superseded or its gate revoked before it was sent
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mail:
-    """A mail to write into the outbox. `key` makes it once; `about` names evidence whose number it tells."""
-
-    key: str
-    kind: str
-    customer: str
-    recipient: Contact
-    case_id: str | None = None
-    gate_id: str | None = None
-    link_id: str | None = None
-    generation: int | None = None
-    about: str | None = None
-    context: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueuedMail:
-    """A mail as it lies in the outbox."""
-
-    id: str
-    key: str
-    kind: str
-    customer: str
-    recipient: Contact
-    case_id: str | None
-    gate_id: str | None
-    link_id: str | None
-    generation: int | None
-    about: str | None
-    context: dict[str, Any]
-    message_id: str
-    state: MailState
-    attempts: int
-    queued_at: datetime
-    relayed_at: datetime | None
-    settled_at: datetime | None
-    last_error: str | None
+_TO_BE_SENT = (MailState.QUEUED, MailState.SENDING)
 
 
 def put(tx: Tx, mail: Mail) -> str:
@@ -123,31 +95,42 @@ def claim(tx: Tx, owner: str, limit: int = 20) -> list[QueuedMail]:
     """Take mails that are due, and those whose sender died: the attempt is committed before the sending.
 
     A mail is a sender's for two minutes; `renew` before each sending when there are many. One that cannot be
-    read (its key is away) is left out, and tried again after those two minutes.
+    read (its key is away) is left out, and tried again after those two minutes; one whose key was destroyed
+    ends here, with evidence.
     """
+    taken: list[QueuedMail] = []
+    while len(taken) < limit and (rows := _claimable(tx, owner, limit - len(taken))):
+        taken += [mail for row in rows if (mail := _take(tx, row, owner)) is not None]
+    return taken
+
+
+def _claimable(tx: Tx, owner: str, limit: int) -> Sequence[Row[Any]]:
     c = _outbox.c
-    due = and_(c.state.in_((MailState.QUEUED, MailState.SENDING)), c.next_at <= tx.now)
-    orphaned = and_(c.state == MailState.SENDING, c.owner.in_(_dead_senders(tx)))
+    due = and_(c.state.in_(_TO_BE_SENT), c.next_at <= tx.now)
+    orphaned = and_(c.state == MailState.SENDING, c.owner.in_(_dead_senders(tx)), c.owner != owner)
     query = select(_outbox).where(or_(due, orphaned))
     query = query.order_by(c.queued_at, c.id).limit(limit).with_for_update(skip_locked=True)
-    rows = tx.connection.execute(query).all()
-    for row in rows:
-        values = {
-            "state": MailState.SENDING,
-            "owner": owner,
-            "attempts": row.attempts + 1,
-            "next_at": tx.now + _SENDING_LIMIT,
-        }
-        tx.connection.execute(update(_outbox).where(c.id == row.id).values(values))
-    return [mail for row in rows if (mail := _readable(tx, row)) is not None]
+    return tx.connection.execute(query).all()
 
 
-def _readable(tx: Tx, row: Row[Any]) -> QueuedMail | None:
+def _take(tx: Tx, row: Row[Any], owner: str) -> QueuedMail | None:
+    values: dict[str, Any] = {
+        "state": MailState.SENDING,
+        "owner": owner,
+        "attempts": row.attempts + 1,
+        "next_at": tx.now + _SENDING_LIMIT,
+    }
+    mail = None
     try:
-        return _mail(tx, row)
+        mail = _mail(tx, row)
+    except KeyDestroyed as destroyed:
+        values = _ended(tx, MailState.REFUSED, str(destroyed))
+        body = {"kind": row.kind, "message_id": row.message_id, "error": str(destroyed)}
+        tx.prove(Event.MAIL_REFUSED, row.customer, body, case_id=row.case_id, about=f"mail:{row.id}")
     except (KeyMissing, SealBroken) as unreadable:
-        _set(tx, row.id, {"last_error": str(unreadable)})
-        return None
+        values["last_error"] = str(unreadable)
+    _set(tx, row.id, values)
+    return mail
 
 
 def _dead_senders(tx: Tx) -> list[str]:
@@ -187,15 +170,25 @@ def deferred(tx: Tx, mail: QueuedMail, error: str) -> None:
     _set(tx, mail.id, values, c.state == MailState.SENDING, c.attempts <= mail.attempts + 1)
 
 
-def refused(tx: Tx, mail: QueuedMail, error: str) -> None:
-    """The server refuses for good: shown on the gate, told to the operators."""
-    _set(tx, mail.id, {"state": MailState.REFUSED, "owner": None, "settled_at": tx.now, "last_error": error})
+def refused(tx: Tx, mail: QueuedMail, error: str) -> bool:
+    """The server refuses for good: shown on the gate, told to the operators.
+
+    False, and nothing is changed: a repeat was refused of a mail that went out, or arrived, before.
+    """
+    _lock(tx, mail)
+    if not _set(tx, mail.id, _ended(tx, MailState.REFUSED, error), _outbox.c.state.in_(_TO_BE_SENT)):
+        return False
     _prove(tx, Event.MAIL_REFUSED, mail, {"error": error})
+    return True
 
 
 def void(tx: Tx, mail: QueuedMail) -> None:
     """A mail that was overtaken before it was sent: it is not sent any more."""
-    _set(tx, mail.id, {"state": MailState.VOID, "owner": None, "settled_at": tx.now})
+    _set(tx, mail.id, _ended(tx, MailState.VOID, None), _outbox.c.state.in_(_TO_BE_SENT))
+
+
+def _ended(tx: Tx, state: MailState, error: str | None) -> dict[str, Any]:
+    return {"state": state, "owner": None, "settled_at": tx.now, "last_error": error}
 
 
 def arrived(tx: Tx, message_id: str) -> QueuedMail | None:
@@ -205,7 +198,7 @@ def arrived(tx: Tx, message_id: str) -> QueuedMail | None:
     than the mail because they were restored from a backup.
     """
     mail = by_message(tx, message_id)
-    if mail is None or mail.state not in {MailState.RELAYED, MailState.SENDING, MailState.QUEUED}:
+    if mail is None or mail.state not in {MailState.RELAYED, *_TO_BE_SENT}:
         return mail
     _set(tx, mail.id, {"state": MailState.ACCEPTED, "settled_at": tx.now})
     _prove(tx, Event.MAIL_ACCEPTED, mail, {"by": "delivery notice"})
@@ -213,13 +206,23 @@ def arrived(tx: Tx, message_id: str) -> QueuedMail | None:
 
 
 def bounced(tx: Tx, message_id: str, reason: str) -> QueuedMail | None:
-    """A delivery notice says that it came back; nothing for an unknown message or one that bounced before."""
+    """A delivery notice says that it came back; nothing for an unknown message or one that bounced before.
+
+    A server that took a mail may still fail to deliver it: its notice undoes the grade. After a notice of
+    delivery nothing is undone: "delivered" is a terminal state of which no further notice is to be expected
+    (RFC 3464, 2.3.3).
+    """
     mail = by_message(tx, message_id)
-    if mail is None or mail.state == MailState.BOUNCED:
+    if mail is None or mail.state == MailState.BOUNCED or _was_delivered(mail):
         return None
     _set(tx, mail.id, {"state": MailState.BOUNCED, "settled_at": tx.now, "last_error": reason})
     _prove(tx, Event.MAIL_BOUNCED, mail, {"reason": reason})
     return mail
+
+
+def _was_delivered(mail: QueuedMail) -> bool:
+    """Whether a notice said so: what a server said when it took the mail has the instant of the sending."""
+    return mail.state == MailState.ACCEPTED and mail.settled_at != mail.relayed_at
 
 
 def notice_accepted(tx: Tx, gate_id: str, by: datetime | None = None) -> bool:
@@ -247,8 +250,7 @@ def of_gate(tx: Tx, gate_id: str) -> list[QueuedMail]:
 
 def waiting(tx: Tx) -> int:
     """How many mails are still to be sent."""
-    states = (MailState.QUEUED, MailState.SENDING)
-    query = select(func.count()).select_from(_outbox).where(_outbox.c.state.in_(states))
+    query = select(func.count()).select_from(_outbox).where(_outbox.c.state.in_(_TO_BE_SENT))
     return int(tx.connection.execute(query).scalar_one())
 
 

@@ -183,8 +183,10 @@ def _defer(tx: Tx, mail: QueuedMail, reason: str) -> Delivered:
 
 
 def _refuse(tx: Tx, mail: QueuedMail, reason: str) -> Delivered:
-    outbox.refused(tx, mail, reason)
-    tell_refused(tx, mail, reason)
+    if outbox.refused(tx, mail, reason):
+        tell_refused(tx, mail, reason)
+    else:
+        _log.warning("mail %s (%s): it went before, and a repeat was refused: %s", mail.id, mail.kind, reason)
     return Delivered(refused=1)
 
 

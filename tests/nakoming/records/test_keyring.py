@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nakoming.records.errors import KeyMissing, SealBroken
+from nakoming.records.errors import KeyDestroyed, SealBroken
 from nakoming.records.keys import Keyring
 
 _ROOT = Path(__file__).parents[3]
@@ -72,7 +72,7 @@ def test_a_destroyed_key_is_missing_for_every_process_that_had_read_it(tmp_path:
     assert other.open("acme", "step/1", sealed) == b"content"
     assert keys.destroy("acme") == ["acme.1"]
     for each in (keys, other):
-        with pytest.raises(KeyMissing, match=r"The key acme\.1 is not in"):
+        with pytest.raises(KeyDestroyed, match=r"The key acme\.1 was destroyed"):
             each.open("acme", "step/1", sealed)
     assert (tmp_path / "acme.1.destroyed").read_bytes() == b""
 
@@ -84,7 +84,7 @@ def test_after_a_destruction_a_new_generation_seals_and_the_old_stays_missing(tm
     keys.destroy("acme")
     for each in (keys, other):
         assert each.open("acme", "step/1", each.seal("acme", "step/1", b"new")) == b"new"
-        with pytest.raises(KeyMissing):
+        with pytest.raises(KeyDestroyed):
             each.open("acme", "step/1", old)
     assert keys.generations("acme") == [2]
 

@@ -158,20 +158,84 @@ def test_arrival_has_grades_and_evidence(
     assert _claim(world, world.other) == []
 
 
-def test_a_delivery_notice_settles_a_relayed_mail_and_a_bounce_comes_after_it(world: World) -> None:
+@pytest.mark.parametrize("grade", ["relayed", "accepted"])
+def test_what_a_server_took_may_still_bounce_once(world: World, grade: str) -> None:
     _put(world)
     [mail] = _claim(world)
     with world.records.write() as tx:
-        outbox.sent(tx, mail, accepted=False, digest="0")
-    with world.records.write() as tx:
-        outbox.arrived(tx, mail.message_id)
-    assert _state(world, mail) == MailState.ACCEPTED
+        outbox.sent(tx, mail, accepted=grade == "accepted", digest="0")
     with world.records.write() as tx:
         assert outbox.bounced(tx, mail.message_id, "550 no such user") is not None
     with world.records.write() as tx:
         assert outbox.bounced(tx, mail.message_id, "550 no such user") is None
+        assert not outbox.notice_accepted(tx, mail.gate_id or "")
     assert _state(world, mail) == MailState.BOUNCED
-    assert world.events() == ["mail:message:relayed", "mail:message:accepted", "mail:message:bounced"]
+    assert world.events() == [f"mail:message:{grade}", "mail:message:bounced"]
+
+
+@pytest.mark.parametrize("order", ["sent first", "notice first"])
+def test_after_a_notice_of_delivery_no_bounce_undoes_it(world: World, order: str) -> None:
+    """Delivered is a terminal state of which no further notice is to be expected (RFC 3464, 2.3.3)."""
+    _put(world)
+    [mail] = _claim(world)
+    acts = [
+        lambda tx: outbox.sent(tx, mail, accepted=order == "notice first", digest="0"),
+        lambda tx: outbox.arrived(tx, mail.message_id),
+    ]
+    for act in acts if order == "sent first" else reversed(acts):
+        with world.records.write() as tx:
+            act(tx)
+    with world.records.write() as tx:
+        assert outbox.bounced(tx, mail.message_id, "550 no such user") is None
+    assert _state(world, mail) == MailState.ACCEPTED
+    assert "mail:message:bounced" not in world.events()
+
+
+@pytest.mark.parametrize("before", ["arrived", "sent by another", "bounced"])
+def test_a_repeat_that_is_refused_undoes_nothing(world: World, before: str) -> None:
+    _put(world)
+    [mail] = _claim(world)
+    with world.records.write() as tx:
+        if before == "sent by another":
+            outbox.sent(tx, mail, accepted=True, digest="0")
+        elif before == "arrived":
+            outbox.arrived(tx, mail.message_id)
+        else:
+            outbox.bounced(tx, mail.message_id, "550")
+    stood = _state(world, mail)
+    with world.records.write() as tx:
+        assert not outbox.refused(tx, mail, "554 duplicate")
+        outbox.void(tx, mail)
+    assert _state(world, mail) == stood
+    assert "mail:message:refused" not in world.events()
+
+
+def test_mails_whose_key_was_destroyed_end_with_evidence_and_stop_no_other(world: World) -> None:
+    lost = [_put(world, f"lost/{number}") for number in range(3)]
+    with world.records.write() as tx:
+        kept = outbox.put(tx, Mail(key="kept", kind="note", customer="other", recipient=_ANNA))
+    world.records.keys.destroy("acme")
+    assert [mail.id for mail in _claim(world, limit=1)] == [kept]
+    with world.records.read() as tx:
+        assert outbox.waiting(tx) == 1, "what can never be sent does not wait"
+        rows = tx.connection.execute(outbox.schema.outbox.select().order_by("queued_at")).all()
+    ended = [row for row in rows if row.id in lost]
+    assert {(row.state, row.last_error) for row in ended} == {
+        ("refused", "The key acme.1 was destroyed: what it sealed can never be read again.")
+    }
+    assert world.events() == ["mail:message:refused"] * 3
+
+
+def test_a_mail_whose_key_is_away_waits_for_it(world: World) -> None:
+    mail_id = _put(world)
+    key = world.records.keys.folder / "acme.1.key"
+    away = key.rename(key.with_suffix(".away"))
+    assert _claim(world) == []
+    with world.records.read() as tx:
+        assert outbox.waiting(tx) == 1
+    away.rename(key)
+    world.move(timedelta(minutes=3))
+    assert [mail.id for mail in _claim(world)] == [mail_id]
 
 
 @pytest.mark.parametrize(
