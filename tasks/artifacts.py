@@ -6,11 +6,13 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import FlowRunContext
 
 from nakoming.agreement.local_time import ZONE
+from nakoming.errors import NakomingError
 from nakoming.records import cases, timeline
 
 if TYPE_CHECKING:
@@ -31,12 +33,25 @@ class Waiting(NamedTuple):
 
 
 def publish(records: Records, case_id: str) -> None:
-    """Renew both artifacts. They are a view: when Prefect does not take them, the case goes on."""
+    """Renew what is shown of a case. It is a view: when Prefect does not take it, the case goes on.
+
+    All that waits is shown by the reconciler: it would cost every case that begins to wait a look at all.
+    """
     try:
         publish_case(records, case_id)
-        publish_open_gates(records)
-    except Exception:  # noqa: BLE001 - whatever Prefect's API raises; the records hold the truth
-        _log.warning("The artifacts of a case could not be renewed; the next run renews them.")
+    except Exception as failed:  # noqa: BLE001 - whatever Prefect's API raises; the records hold the truth
+        _log.warning(
+            "The artifact of case %s could not be renewed, its next run renews it: %s", case_id, _why(failed)
+        )
+
+
+def _why(failed: Exception) -> str:
+    """The kind of error, and what the server answered; texts of others may hold values of the records."""
+    if isinstance(failed, NakomingError):
+        return str(failed)
+    if isinstance(failed, httpx.HTTPStatusError):
+        return f"{type(failed).__name__}, status {failed.response.status_code}"
+    return type(failed).__name__
 
 
 def publish_case(records: Records, case_id: str) -> None:
@@ -62,20 +77,15 @@ def publish_case(records: Records, case_id: str) -> None:
     _put(artifact_key(case.key), rows, description)
 
 
-def publish_open_gates(records: Records) -> None:
-    """All that waits, for whom and until when; what is overdue stands first."""
-    put_open_gates(open_gates(records))
-
-
 def put_open_gates(waiting: Waiting) -> None:
-    """Renew that artifact with these rows."""
+    """Renew the artifact of all that waits, for whom and until when; what is overdue stands first."""
     _put(OPEN_GATES, waiting.rows, f"What waits, for whom, until when: {waiting.total} in all.")
 
 
 def open_gates(records: Records) -> Waiting:
     """What that artifact says."""
     with records.read() as tx:
-        found = timeline.waiting_overview(tx)
+        found, total = timeline.most_urgent(tx, _MOST_ROWS)
         rows: list[dict[str, Any]] = [
             {
                 "case": wait.key,
@@ -85,9 +95,9 @@ def open_gates(records: Records) -> Waiting:
                 "since": local(wait.since),
                 "overdue": "yes" if wait.is_overdue(tx.now) else "",
             }
-            for wait in found[:_MOST_ROWS]
+            for wait in found
         ]
-    return Waiting(rows, len(found))
+    return Waiting(rows, total)
 
 
 def _put(key: str, rows: list[dict[str, Any]], description: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from nakoming.records import answers, gates, outbox, schema, steps, wake_ups
-from nakoming.records.waiting import Wait, waiting_overview, waits
+from nakoming.records.waiting import Wait, most_urgent, waiting_overview, waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nakoming.records.outbox import QueuedMail
     from nakoming.records.store import Tx
 
-__all__ = ["ItemKind", "TimelineItem", "Wait", "timeline", "waiting_overview", "waits"]
+__all__ = ["ItemKind", "TimelineItem", "Wait", "most_urgent", "timeline", "waiting_overview", "waits"]
 
 
 class ItemKind(StrEnum):

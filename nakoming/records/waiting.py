@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select
 
@@ -14,9 +14,7 @@ from nakoming.records.case_model import LIVE, State
 from nakoming.records.gate_model import GateState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import ColumnElement, Row, Select
 
     from nakoming.records.cases import Case
     from nakoming.records.store import Tx
@@ -49,49 +47,71 @@ class Wait:
         }
 
 
+class Urgent(NamedTuple):
+    """The most urgent of all that waits, and how much waits in all."""
+
+    waits: list[Wait]
+    total: int
+
+
 def waits(tx: Tx, case: Case) -> list[Wait]:
     """What a case waits for, the earliest deadline first."""
-    return _waits(tx, _cases.c.id == case.id)
+    which = _cases.c.id == case.id
+    return _named(tx, _found(tx, which), _open_gates(which))
 
 
 def waiting_overview(tx: Tx) -> list[Wait]:
     """What waits in all cases that have not ended: what is overdue first, then by deadline."""
-    return _waits(tx, _cases.c.state.in_(LIVE))
+    which = _cases.c.state.in_(LIVE)
+    return _named(tx, _found(tx, which), _open_gates(which))
 
 
-def _waits(tx: Tx, which: ColumnElement[bool]) -> list[Wait]:
-    """Four queries, however many cases there are; questions and parameters stay sealed."""
-    c = _cases.c
+def most_urgent(tx: Tx, most: int) -> Urgent:
+    """The first `most` of that overview; only theirs are the names that are unsealed."""
+    found = _found(tx, _cases.c.state.in_(LIVE))
+    shown = found[:most]
+    return Urgent(_named(tx, shown, [gate_id for _, gate_id in shown if gate_id]), len(found))
+
+
+_Found = list[tuple[Wait, str | None]]  # a wait without its names yet, and the gate they belong to
+
+
+def _found(tx: Tx, which: ColumnElement[bool]) -> _Found:
+    """Two queries, however many cases there are; questions and parameters stay sealed."""
+    c, g = _cases.c, _gates.c
     columns = (c.id, c.kind, c.customer, c.subject, c.state, c.last_error, c.waits_for, c.opened_at)
     cases = tx.connection.execute(select(*columns).where(which, c.state != State.CLOSED)).all()
-    found: list[Wait] = []
-    questions = _questions(tx, which)
+    asked = select(g.id, g.case_id, g.name, g.due_by, g.opened_at).where(g.id.in_(_open_gates(which)))
+    gates: dict[str, list[Row[Any]]] = defaultdict(list)
+    for gate in tx.connection.execute(asked):
+        gates[gate.case_id].append(gate)
+    found: _Found = []
     for case in cases:
-        mine = questions.get(case.id, [])
-        found += [_wait(case, gate.name, names, gate.due_by, gate.opened_at) for gate, names in mine]
-        found += [_other(case, each) for each in case.waits_for or () if "gate" not in each]
+        mine = gates.get(case.id, ())
+        found += [(_wait(case, gate.name, (), gate.due_by, gate.opened_at), gate.id) for gate in mine]
+        found += [(_other(case, each), None) for each in case.waits_for or () if "gate" not in each]
         if case.state in {State.STUCK, State.HELD}:
-            found.append(_operator(case))
-    return _ordered(found)
+            found.append((_operator(case), None))
+    return sorted(found, key=lambda each: _urgency(each[0]))
 
 
-def _questions(tx: Tx, which: ColumnElement[bool]) -> dict[str, list[tuple[Row[Any], tuple[str, ...]]]]:
-    """The open gates of each case, with the names of those who have not answered yet."""
-    g, a = _gates.c, _answers.c
-    opened = select(g.id).join(_cases, _cases.c.id == g.case_id).where(which, g.state == GateState.OPEN)
-    answered = select(a.gate_id, a.person).where(a.gate_id.in_(opened), a.retracted_at.is_(None))
+def _open_gates(which: ColumnElement[bool]) -> Select[tuple[str]]:
+    g = _gates.c
+    return select(g.id).join(_cases, _cases.c.id == g.case_id).where(which, g.state == GateState.OPEN)
+
+
+def _named(tx: Tx, found: _Found, gates: Select[tuple[str]] | list[str]) -> list[Wait]:
+    """With the names of those who have not answered yet; `gates` are those that are asked for."""
+    a = _answers.c
+    answered = select(a.gate_id, a.person).where(a.gate_id.in_(gates), a.retracted_at.is_(None))
     done = {(row.gate_id, row.person) for row in tx.connection.execute(answered)}
-    names: dict[str, list[str]] = defaultdict(list)
-    asked = select(_links).where(_links.c.gate_id.in_(opened)).order_by(_links.c.issued_at, _links.c.id)
+    names: dict[str | None, list[str]] = defaultdict(list)
+    asked = select(_links).where(_links.c.gate_id.in_(gates)).order_by(_links.c.issued_at, _links.c.id)
     for link in tx.connection.execute(asked):
         if (link.gate_id, link.person) not in done:
             contact = tx.unseal(link.customer, f"link/{link.id}", link.contact_sealed)
             names[link.gate_id].append(contact["name"])
-    by_case: dict[str, list[tuple[Row[Any], tuple[str, ...]]]] = defaultdict(list)
-    columns = select(g.id, g.case_id, g.name, g.due_by, g.opened_at)
-    for gate in tx.connection.execute(columns.where(g.id.in_(opened)).order_by(g.opened_at, g.name)):
-        by_case[gate.case_id].append((gate, tuple(names[gate.id])))
-    return by_case
+    return [replace(wait, for_whom=tuple(names[gate_id])) if gate_id else wait for wait, gate_id in found]
 
 
 def _other(case: Row[Any], wait: dict[str, Any]) -> Wait:
@@ -110,6 +130,6 @@ def _wait(case: Row[Any], what: str, names: tuple[str, ...], until: datetime | N
     return Wait(key=key, case_id=case.id, what=what, for_whom=names, until=until, since=since)
 
 
-def _ordered(found: Iterable[Wait]) -> list[Wait]:
+def _urgency(wait: Wait) -> tuple[Any, ...]:
     """By deadline: what is overdue lies before all that is not; what has none comes last, oldest first."""
-    return sorted(found, key=lambda w: (w.until is None, w.until or w.since, w.since, w.key, w.what))
+    return (wait.until is None, wait.until or wait.since, wait.since, wait.key, wait.what)

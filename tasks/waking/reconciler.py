@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tasks.waking.runs import Runs
 
 _log = logging.getLogger("nakoming.reconciler")
-_QUIET_PASSES = 6
 
 
 @dataclass(kw_only=True)
@@ -66,7 +65,6 @@ class Reconciler:
         self._waker = Waker(records, runs)
         self._leftovers = Leftovers(records, runs, self._waker)
         self._shown = Shown(records, runs)
-        self._quiet = -1
         self._waiting: str | None = None  # digest of what the artifact `open-gates` says
 
     async def once(self) -> Report:
@@ -97,10 +95,8 @@ class Reconciler:
         report.shown, report.taken_away = await self._shown.renew()
 
     async def _tell(self, report: Report) -> None:
-        """Renew what operators see of all that waits, when it has changed; a quiet minute looks once."""
-        self._quiet = self._quiet + 1 if report.is_idle else 0
-        if self._quiet % _QUIET_PASSES:
-            return
+        """Renew what operators see of all that waits, when it has changed; nobody else renews it."""
+        del report
         waiting = await asyncio.to_thread(artifacts.open_gates, self._records)
         said = digest([waiting.total, waiting.rows])
         if said == self._waiting:
