@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from tasks.workbook.archive import ENTRY_LIMIT, Archive
-from tasks.workbook.cells import Cells, Place, TextCells, cells_of
+from tasks.workbook.cells import Cells, Place, TextCells
+from tasks.workbook.column_cells import cells_of
 from tasks.workbook.errors import SheetUnfit
 from tasks.workbook.long_texts import LongTexts
 from tasks.workbook.model import Kind, Sheet, SheetColumn, Written, WrittenSheet
