@@ -1,16 +1,17 @@
-"""What the vendor's operators are told: a case is stuck, a mail is refused for good, a rollback happened."""
+"""What the vendor's operators are told: a case is stuck, a mail does not arrive, a rollback happened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nakoming.records import agreements, outbox
+from nakoming.records import agreements, cases, outbox
 from nakoming.records.gate_model import Contact
 from tasks.texts import fill, load
 
 if TYPE_CHECKING:
     from nakoming.agreement.terms import Vendor
     from nakoming.records.cases import Lease
+    from nakoming.records.gate_model import Gate
     from nakoming.records.outbox import QueuedMail
     from nakoming.records.store import Tx
 
@@ -42,6 +43,19 @@ def tell_rolled_back(tx: Tx, lease: Lease, step: str, error: str) -> None:
     """An installation on production failed and was rolled back."""
     key = f"operators/rollback/{lease.case_id}/{step}"
     _tell(tx, key, "rolled_back", lease.key, {"step": step, "error": _line(error)}, lease.case_id)
+
+
+def tell_unproven(tx: Tx, gate: Gate) -> None:
+    """Silence was to be consent, and nothing proves that the notice arrived (S-2.6.4): the question stays."""
+    notices = [mail for mail in outbox.of_gate(tx, gate.id) if mail.kind in outbox.NOTICES]
+    states = {mail.recipient.name: mail.state for mail in notices}  # of the last one to each
+    values = {
+        "question": gate.question.texts[agreements.vendor(tx).language]["title"],
+        "gate": gate.name,
+        "arrival": ", ".join(f"{name}: {state}" for name, state in states.items()) or "–",
+    }
+    key = f"operators/unproven/{gate.id}"
+    _tell(tx, key, "notice_unproven", cases.get(tx, gate.case_id).key, values, gate.case_id)
 
 
 def _tell(tx: Tx, key: str, trouble: str, case: str, values: dict[str, str], case_id: str | None) -> None:

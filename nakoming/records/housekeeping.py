@@ -17,11 +17,15 @@ from nakoming.records.events import Event
 from nakoming.records.gate_model import Contact, GateState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Row
 
     from nakoming.records.gate_model import Gate
     from nakoming.records.links import Link
     from nakoming.records.store import Records, Tx
+
+    Tell = Callable[[Tx, Gate], None]
 
 _log = logging.getLogger(__name__)
 _wake_ups = schema.wake_ups
@@ -45,10 +49,12 @@ class Acted:
     error: str | None = None
 
 
-def act_on_due(records: Records, case_id: str | None = None) -> list[Acted]:
+def act_on_due(records: Records, case_id: str | None = None, *, unproven: Tell) -> list[Acted]:
     """Act on every wake-up whose instant has passed (of one case, when it is named), the deadlines first.
 
-    A gate that closes at its deadline is not reminded of any more, however late this comes.
+    A gate that closes at its deadline is not reminded of any more, however late this comes. `unproven` tells
+    the operators, in the transaction that acts on its deadline, of an objection window that stays open
+    because its notice is not proven to have arrived (S-2.6.4).
     """
     acted: list[Acted] = []
     failed: set[str] = set()
@@ -61,7 +67,7 @@ def act_on_due(records: Records, case_id: str | None = None) -> list[Acted]:
         if not rows:
             return acted
         for row in rows:
-            result = _act_alone(records, row)
+            result = _act_alone(records, row, unproven)
             if result is not None:
                 acted.append(result)
                 failed |= {row.id} if result.error else set()
@@ -78,19 +84,19 @@ def _due(tx: Tx, case_id: str | None, limit: int) -> list[Row[Any]]:
     return list(tx.connection.execute(query))
 
 
-def _act_alone(records: Records, row: Row[Any]) -> Acted | None:
+def _act_alone(records: Records, row: Row[Any], unproven: Tell) -> Acted | None:
     """Nothing, when somebody else was faster."""
     named = {"wake_up_id": row.id, "case_id": row.case_id, "kind": row.kind, "name": row.name}
     try:
         with records.write() as tx:
-            did = _act(tx, row)
+            did = _act(tx, row, unproven)
     except Exception as failed:  # noqa: BLE001 - whatever it is, the other wake-ups are acted on
         _log.exception("Wake-up %s of case %s failed; it is tried again.", row.name, row.case_id)
         return Acted(**named, error=f"{type(failed).__name__}: {failed}")
     return None if did is None else Acted(**named, did=did)
 
 
-def _act(tx: Tx, row: Row[Any]) -> str | None:
+def _act(tx: Tx, row: Row[Any], unproven: Tell) -> str | None:
     cases.lock(tx, row.case_id)  # the case before the gate, and both before the wake-up
     gate = gates.get(tx, row.gate_id, lock=True) if row.gate_id else None
     if not wake_ups.done(tx, row.id):
@@ -99,16 +105,18 @@ def _act(tx: Tx, row: Row[Any]) -> str | None:
         cases.wake(tx, row.case_id)
         return "the case was woken"
     if row.kind == "deadline":
-        return _deadline(tx, gate)
+        return _deadline(tx, gate, unproven)
     if gate.state != GateState.OPEN:
         return "nothing: the question is closed"
     return _remind(tx, gate, row) if row.kind == "reminder" else _escalate(tx, gate, row)
 
 
-def _deadline(tx: Tx, gate: Gate) -> str:
+def _deadline(tx: Tx, gate: Gate, unproven: Tell) -> str:
     """Late is what is not answered at its deadline; an answer that came afterwards changes nothing."""
     late = gate.due_by is not None and (gate.closed_at or tx.now) > gate.due_by
     closed = gates.close_due(tx, gate.id)
+    if closed.state == GateState.OPEN and gates.has_ended(tx, closed):
+        unproven(tx, closed)
     settled = closed.state in {GateState.FULFILLED, GateState.DEFEATED} and gate.state == GateState.OPEN
     event = _BREACH.get(gate.due_origin)
     if not late or settled or event is None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BACK_OFF",
     "MESSAGE_DOMAIN",
+    "NOTICES",
     "Mail",
     "MailState",
     "QueuedMail",
@@ -58,6 +59,7 @@ BACK_OFF = (
     timedelta(hours=2),
 )
 MESSAGE_DOMAIN = "nakoming.invalid"
+NOTICES = ("question", "link_reissued")  # the mails whose arrival proves that somebody was asked
 _SENDING_LIMIT = timedelta(minutes=2)
 _TO_BE_SENT = (MailState.QUEUED, MailState.SENDING)
 
@@ -229,7 +231,7 @@ def notice_accepted(tx: Tx, gate_id: str, by: datetime | None = None) -> bool:
     """Whether at least one person who was asked provably got the notice, `by` an instant (S-2.6.4)."""
     c = _outbox.c
     query = select(func.count()).select_from(_outbox)
-    query = query.where(c.gate_id == gate_id, c.kind.in_(("question", "link_reissued")))
+    query = query.where(c.gate_id == gate_id, c.kind.in_(NOTICES))
     query = query.where(c.state == MailState.ACCEPTED)
     if by is not None:
         query = query.where(c.settled_at <= by)

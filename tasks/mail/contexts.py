@@ -61,6 +61,7 @@ class Trouble(StrEnum):
     CASE_STUCK = "case_stuck"
     MAIL_REFUSED = "mail_refused"
     ROLLED_BACK = "rolled_back"
+    NOTICE_UNPROVEN = "notice_unproven"
 
 
 class _Frozen(BaseModel):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_table_artifact
 
-from nakoming.records import housekeeping
 from tasks.installation import records as installed_records
+from tasks.waking.due import act_on_due
 from tasks.waking.reconciler import Reconciler
 from tasks.waking.runs import Runs
 from tasks.waking.waker import Waker
@@ -22,7 +22,7 @@ REPORT = "reconcile"
 async def wake_now(case_id: str) -> list[str]:
     """Act on what is due in one case and wake it; what was done, in words."""
     records = installed_records()
-    acted = await asyncio.to_thread(housekeeping.act_on_due, records, case_id)
+    acted = await asyncio.to_thread(act_on_due, records, case_id)
     async with Runs() as runs:
         await Waker(records, runs).wake(case_id)
     return [f"{each.name}: {each.error or each.did}" for each in acted]

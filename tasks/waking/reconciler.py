@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from nakoming.records import housekeeping, wishes
+from nakoming.records import wishes
 from tasks import artifacts
 from tasks.steps import digest
+from tasks.waking.due import act_on_due
 from tasks.waking.errors import PrefectAway, PrefectRefused
 from tasks.waking.leftovers import Leftovers
 from tasks.waking.shown import Shown
@@ -71,7 +72,7 @@ class Reconciler:
         """One pass. Our own deadlines are acted on whether Prefect answers or not."""
         begun = time.monotonic()
         report = Report()
-        report.acted = await asyncio.to_thread(housekeeping.act_on_due, self._records)
+        report.acted = await asyncio.to_thread(act_on_due, self._records)
         self._waker.crashed, self._waker.held = report.crashed, report.held
         for part in (self._wake, self._clear, self._show, self._tell):
             await _unless_away(part, report)

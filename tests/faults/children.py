@@ -19,10 +19,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from blocks.mail_server import MailServer
 from blocks.mailbox import Mailbox
 from flows.rfc_street import PROCESS
-from nakoming.records import housekeeping, outbox
+from nakoming.records import outbox
 from nakoming.records.store import Records
 from tasks import installation, process
 from tasks.postman import run_postman
+from tasks.waking.due import act_on_due
 from tests.faults import unledgered
 from tests.faults.boundaries import Boundary, watch
 from tests.faults.cutting import Cutter, Journal, Mode
@@ -131,7 +132,7 @@ def _postman(order: Order) -> None:
 
 def _reconciler(order: Order) -> None:
     del order
-    housekeeping.act_on_due(installation.records())
+    act_on_due(installation.records())
 
 
 _WORK = {"flow": _flow, "postman": _postman, "reconciler": _reconciler}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nakoming.records.cases import Lease
     from nakoming.records.gate_model import Gate
     from nakoming.records.housekeeping import Acted
+    from nakoming.records.store import Records
     from tests.nakoming.records.conftest import World
 
 DAY = timedelta(days=1)
@@ -26,9 +27,15 @@ BREACHES |= {"ours": "agreement:own_target:missed"}
 CHEF = Contact(person="acme:chef", name="Chef", email="chef@acme.example", language="nl", role="management")
 
 
-def due(world: World, case_id: str | None = None) -> list[str]:
-    """Act on what is due; what was done."""
-    found = housekeeping.act_on_due(world.records, case_id)
+def act(records: Records, case_id: str | None = None, told: list[str] | None = None) -> list[Acted]:
+    """Act on what is due; `told` takes the gates whose notice is not proven."""
+    told = [] if told is None else told
+    return housekeeping.act_on_due(records, case_id, unproven=lambda _, gate: told.append(gate.id))
+
+
+def due(world: World, case_id: str | None = None, told: list[str] | None = None) -> list[str]:
+    """The same; what was done."""
+    found = act(world.records, case_id, told)
     assert [acted.error for acted in found] == [None] * len(found)
     return [acted.did for acted in found]
 
@@ -125,11 +132,29 @@ def test_a_duty_of_ours_that_expires_is_a_breach_too(world: World) -> None:
     assert world.events()[-2:] == ["gate:question:expired", "agreement:term:breached"]
 
 
-def test_silence_without_an_accepted_notice_is_no_consent(world: World) -> None:
+def test_silence_without_an_accepted_notice_is_no_consent_and_is_told_once(world: World) -> None:
     gate = asked(world, world.held(), kind=Kind.OBJECTION_WINDOW, closes_at_deadline=True)
+    told: list[str] = []
+    assert due(world, told=told) == []
     world.move(DAY * 2)
-    assert due(world) == ["the question is open"]
+    assert due(world, told=told) == ["the question is open"]
     assert world.look(gate).state == GateState.OPEN
+    assert due(world, told=told) == []
+    assert told == [gate.id]
+
+
+def test_of_silence_after_an_accepted_notice_and_of_other_questions_nobody_is_told(world: World) -> None:
+    window = asked(world, world.held(), kind=Kind.OBJECTION_WINDOW, closes_at_deadline=True)
+    asked(world, world.held(), "expires/1", closes_at_deadline=True)
+    asked(world, world.held(), "stays/1", due_origin="sla")
+    with world.records.write() as tx:
+        for mail in outbox.claim(tx, world.owner):
+            outbox.sent(tx, mail, accepted=True, digest="0")
+    world.move(DAY * 2)
+    told: list[str] = []
+    assert len(due(world, told=told)) == 3
+    assert world.look(window).state == GateState.FULFILLED
+    assert told == []
 
 
 def test_a_reminder_goes_to_those_who_have_not_answered(world: World) -> None:
@@ -211,13 +236,13 @@ def test_of_two_reconcilers_at_once_each_wake_up_is_acted_on_by_one(world: World
     world.move(DAY * 2)
     barrier = threading.Barrier(2)
 
-    def act(_: int) -> list[Acted]:
+    def at_once(_: int) -> list[Acted]:
         twin = world.twin()
         barrier.wait()
-        return housekeeping.act_on_due(twin)
+        return act(twin)
 
     with ThreadPoolExecutor(2) as pool:
-        acted = [each for found in pool.map(act, range(2)) for each in found]
+        acted = [each for found in pool.map(at_once, range(2)) for each in found]
     assert len({each.wake_up_id for each in acted}) == len(acted) == 18
     counted = {name: world.events().count(name) for name in set(world.events())}
     assert counted["agreement:term:breached"] == 6
@@ -233,10 +258,10 @@ def test_one_that_fails_stops_no_other_and_is_tried_again(world: World) -> None:
         swapped = tx.seal("acme", "elsewhere", [])
         tx.connection.execute(table.update().where(table.c.id == row.id).values(contacts_sealed=swapped))
     world.move(DAY)
-    acted = {each.case_id: each for each in housekeeping.act_on_due(world.records)}
+    acted = {each.case_id: each for each in act(world.records)}
     assert acted[sound.case_id].did == "escalated to 1"
     assert "was changed or does not belong there" in (acted[broken.case_id].error or "")
-    again = housekeeping.act_on_due(world.records)
+    again = act(world.records)
     assert [(each.case_id, each.error is None) for each in again] == [(broken.case_id, False)]
 
 

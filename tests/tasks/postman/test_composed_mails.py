@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select
 
-from nakoming.records import agreements, answers, cases, heads, links, outbox, schema
+from nakoming.agreement.gate_rules import Kind
+from nakoming.records import agreements, answers, cases, gates, heads, links, outbox, schema
 from nakoming.records.gate_model import Contact
 from tasks import operators
+from tasks.questions import Desk
 from tasks.texts import notice
+from tasks.waking.due import act_on_due
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -178,6 +182,27 @@ def test_operators_are_told_in_mail(office: PostOffice) -> None:
     assert "the build command is missing" in text_of(told)
 
 
+def test_operators_learn_once_of_a_notice_that_is_not_proven_to_have_arrived(office: PostOffice) -> None:
+    lease = office.case()
+    with office.records.write() as tx:
+        desk = Desk.open(tx, "brouwer", 1)
+        due = replace(desk.their_right("lead_times.quote_validity"), closes=True)
+        words = {"reference": "2026-014", "title": "Veld", "amount": "1250.00", "reason": "maatwerk"}
+        seats = desk.customer_seats("functional_administrator")
+        kind = Kind.OBJECTION_WINDOW
+        spec = desk.gate("window/1", kind, seats, "quote_approval", words, due=due, label="window")
+        gates.open_gate(tx, lease, spec)
+    office.deliver()
+    office.move(timedelta(days=60))
+    for _ in range(2):
+        act_on_due(office.records)
+        office.deliver()
+    (told,) = office.inbox("operators@sps.example")
+    assert told["Subject"] == "Aankomst niet bewezen: RFC 2026-014 Een extra veld"
+    assert "window/1" in text_of(told)
+    assert "Joost Smit: relayed" in text_of(told)
+
+
 def test_a_receipt_carries_the_head_that_the_evidence_holds(office: PostOffice) -> None:
     gate = office.ask()
     given = office.answer(gate, "brouwer:joost-smit")
@@ -248,8 +273,6 @@ def test_a_revoked_question_is_void_and_its_receipts_have_no_link(office: PostOf
     office.answer(gate, "brouwer:joost-smit", "request_changes", remark="De naam klopt niet.")
     with office.records.write() as tx:
         tx.connection.execute(schema.gates.update().values(state="open"))
-        from nakoming.records import gates
-
         gates.revoke(tx, gate.id, "the request was withdrawn")
     office.deliver()
     receipt = newest(office, JOOST)
