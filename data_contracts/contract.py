@@ -1,0 +1,190 @@
+"""A data contract as the programs use it: what one table holds, how it changes, who answers for it.
+
+It is made from an Open Data Contract Standard document by `data_contracts.loading`. Clauses: S-4.2.1 (what is
+exchanged with the ERP) and S-2.6.7a (that it stays intact).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+    from decimal import Decimal
+    from pathlib import Path
+
+    from data_contracts.pattern import Pattern
+
+LogicalType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
+Direction = Literal["in", "out", "overview"]
+ChangeBy = Literal["row_version", "changed_at", "key"]
+DeletionsBy = Literal["tombstone", "key_comparison", "none"]
+Duplicates = Literal["newest", "refuse"]
+
+INTERFACES: Final[Mapping[str, Direction]] = {
+    "orders": "in",
+    "operations": "in",
+    "materials": "in",
+    "status_out": "out",
+    "hours_out": "out",
+    "materials_out": "out",
+    "overview": "overview",
+}
+"""Every interface there is, and which way its data goes, seen from the Suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The table and column of the Suite in which a value must be found."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: as it is called at the ERP, and in staging.
+        target: the column of the Suite that it fills; None when it serves the exchange only.
+        logical_type: what its values mean.
+        physical_type: the ERP's own type; `physical_types` holds it and those that will do as well.
+        required: whether a value must be there; blanks are no value.
+        primary_key_position: its place in the key, from 1; None outside of it.
+        unique: whether no two rows may share a value.
+        formats: how dates are written where they are held as text, such as `DD-MM-YYYY`.
+        minimum: the least value, both ends included; a date counts as the number YYYYMMDD.
+        maximum: the greatest.
+        min_length: the least number of characters.
+        max_length: the greatest.
+        pattern: what the whole value looks like.
+        allowed: the only values there may be, as text; empty when any may.
+        decimals: the most digits behind the point.
+        placeholders: what the ERP writes when it knows no date, as numbers YYYYMMDD.
+        reference: where the value must be found in the Suite.
+        default: what the Suite gets where the ERP has no value.
+        labels: what people call it, by language.
+    """
+
+    name: str
+    logical_type: LogicalType
+    physical_types: tuple[str, ...]
+    target: str | None = None
+    required: bool = False
+    primary_key_position: int | None = None
+    unique: bool = False
+    formats: tuple[str, ...] = ()
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: Pattern | None = None
+    allowed: tuple[str, ...] = ()
+    decimals: int | None = None
+    placeholders: tuple[int, ...] = ()
+    reference: Reference | None = None
+    default: Any = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def physical_type(self) -> str:
+        """The ERP's own type."""
+        return self.physical_types[0]
+
+    def label(self, language: str) -> str:
+        """What people who speak `language` call it."""
+        return self.labels.get(language) or self.labels.get("en") or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table of a contract: its names on both sides and its columns."""
+
+    source_name: str
+    target_name: str
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column:
+        """The column of that name; `KeyError` when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How changes are seen: by a row version, by a change time (read again over `overlap`), or by key."""
+
+    by: ChangeBy
+    column: str | None
+    overlap: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """How deletions are seen: a tombstone (a column of the row, or a table of its own), the keys, or not."""
+
+    by: DeletionsBy
+    column: str | None = None
+    table: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What one interface has agreed to.
+
+    Attributes:
+        interface: one of `INTERFACES`.
+        version: of the contract, three numbers.
+        status: the standard's own word, such as `active`.
+        owner: the address that answers for it.
+        table: the one table.
+        freshness: how old the data may be at most.
+        bad_share_limit: the share of bad rows, 0 to 1, above which nothing of a batch is loaded.
+        change: how changes are seen.
+        deletions: how deletions are seen.
+        duplicates: of rows with one key in a batch, whether the newest is taken or all are refused.
+    """
+
+    interface: str
+    version: str
+    status: str
+    owner: str
+    table: Table
+    freshness: timedelta
+    bad_share_limit: Decimal
+    change: Change
+    deletions: Deletions
+    duplicates: Duplicates
+
+    @classmethod
+    def load(cls, path: Path) -> Contract:
+        """Return the contract in the file at `path`.
+
+        Raises:
+            ContractFileError: the file cannot be read.
+            ContractError: its first line that is not allowed.
+        """
+        from data_contracts.loading import load_contract  # it needs this module
+
+        return load_contract(path)
+
+    @property
+    def direction(self) -> Direction:
+        """Which way the data goes, seen from the Suite."""
+        return INTERFACES[self.interface]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of the columns that tell one row from another, in their order."""
+        keyed = [column for column in self.table.columns if column.primary_key_position is not None]
+        return tuple(column.name for column in sorted(keyed, key=lambda each: each.primary_key_position or 0))
+
+    @property
+    def tombstone(self) -> str | None:
+        """The column that says that a row is deleted, when there is one."""
+        return self.deletions.column if self.deletions.by == "tombstone" else None
