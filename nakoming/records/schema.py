@@ -139,6 +139,17 @@ case_facts = Table(  # what is set from outside while a case runs; read by steps
     Column("set_at", Instant, nullable=False),
 )
 
+connections = Table(  # how a connection to a customer's system stands: one that fails is left alone for a while
+    "connections",
+    metadata,
+    Column("customer", String(_NAME), primary_key=True),
+    Column("name", String(_NAME), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Instant),
+    Column("open_until", Instant),
+    Column("reason_sealed", LargeBinary),
+)
+
 gates = Table(
     "gates",
     metadata,
