@@ -54,6 +54,7 @@ def run_command(
     output_limit: int = DEFAULT_OUTPUT_LIMIT,
     grace: timedelta = DEFAULT_GRACE,
     secrets: Collection[str] = (),
+    verdict: Path | None = None,
 ) -> CommandResult:
     """Run a command to its end, or to its time-out, and return how it ended.
 
@@ -65,6 +66,8 @@ def run_command(
         output_limit: bytes of output kept: the first half and the last half.
         grace: from SIGTERM to SIGKILL.
         secrets: texts replaced in the kept output.
+        verdict: a file for the exit code (see `blocks.verdict`), written as soon as the command has ended by
+            itself: also when we are killed at that instant.
 
     Raises:
         CommandMissing: there is no such program; nothing has happened.
@@ -80,6 +83,7 @@ def run_command(
         "cwd": _folder(words[0], cwd),
         "grace": grace.total_seconds(),
         "parent": os.getpid(),
+        "verdict": os.fspath(verdict.absolute()) if verdict else None,
     }
     begun = time.monotonic()
     with _launched(order) as run:

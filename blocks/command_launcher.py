@@ -11,6 +11,8 @@ forked, so a command started from a worker thread would die with it, and grandch
   grace period, SIGKILL. A daemon that left for a session of its own, such as the service installed, stays.
 - the command itself gets a parent-death signal tied to this process, which has one thread, in case this
   process is the one that is killed.
+- the exit code is kept in a file, where the order names one, for whoever comes after a parent that was
+  killed.
 - the status pipe says `started PID`, `failed ERRNO` or `ended CODE` (minus the number of the signal that
   ended it); no `ended` means that nobody knows.
 """
@@ -130,12 +132,27 @@ def _watch(leader: int, order: dict[str, Any], wake: int, status_fd: int) -> Non
                 stop |= bool(set(os.read(wake, 512)) - {signal.SIGCHLD})
         stop |= os.getppid() != order["parent"]
         code = _reap(leader)
+    if code is not None:
+        _keep(code, order["verdict"])
     if not stop:
         _wait_until_gone(leader, SETTLE_SECONDS)
     ended = _end_session(leader, order["grace"])
     code = ended if code is None else code
     if code is not None:
         os.write(status_fd, b"ended %d\n" % code)
+
+
+def _keep(code: int, file: str | None) -> None:
+    # Before anything else is waited for, for our parent may be dead already; its line end proves it is whole.
+    if file is None:
+        return
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.write(descriptor, b"%d\n" % code)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    except OSError:
+        return  # then nobody knows it but our parent
 
 
 def _reap(leader: int) -> int | None:

@@ -23,6 +23,7 @@ from blocks.command_template import (
 from blocks.health_check import ServiceFacts, verify_service
 from blocks.secrets import SecretReference, resolve
 from blocks.ssh import SshHost
+from blocks.verdict import keep
 
 if TYPE_CHECKING:
     from blocks.command_result import CommandResult
@@ -148,8 +149,12 @@ class DeployScript(Block):
         description="Folder on the SSH machine that artefacts are sent to.",
     )
 
-    def install(self, artefact: Path, *, sha256: str, customer: str, environment: str) -> DeployResult:
+    def install(
+        self, artefact: Path, *, sha256: str, customer: str, environment: str, verdict: Path | None = None
+    ) -> DeployResult:
         """Hand an artefact to the script, after comparing it once more with what was approved.
+
+        The file `verdict` keeps the script's exit code, also when we are killed before we could say it.
 
         Raises:
             ArtefactChanged: it is not the approved one; nothing was done.
@@ -157,7 +162,7 @@ class DeployScript(Block):
             CommandTimedOut: it was ended.
             ReportInvalid: it did not say what it left behind.
         """
-        return self._change("install", customer, environment, self._hand_over(artefact, sha256))
+        return self._change("install", customer, environment, self._hand_over(artefact, sha256), verdict)
 
     def rollback(
         self, customer: str, environment: str, *, artefact: Path | None = None, sha256: str | None = None
@@ -206,10 +211,15 @@ class DeployScript(Block):
         return {"artefact": remote, "sha256": sha256}
 
     def _change(
-        self, action: Action, customer: str, environment: str, places: dict[str, str]
+        self,
+        action: Action,
+        customer: str,
+        environment: str,
+        places: dict[str, str],
+        verdict: Path | None = None,
     ) -> DeployResult:
         digest = self.script_digest()
-        result = self._run(action, customer, environment, places, self.timeout)
+        result = self._run(action, customer, environment, places, self.timeout, verdict)
         return DeployResult(
             action=action,
             customer=customer,
@@ -223,7 +233,13 @@ class DeployScript(Block):
         )
 
     def _run(
-        self, action: Action, customer: str, environment: str, places: dict[str, str], timeout: timedelta
+        self,
+        action: Action,
+        customer: str,
+        environment: str,
+        places: dict[str, str],
+        timeout: timedelta,
+        verdict: Path | None = None,
     ) -> CommandResult:
         values = {
             "action": action,
@@ -234,11 +250,13 @@ class DeployScript(Block):
         hidden = {name: resolve(reference) for name, reference in self.secret_variables.items()}
         env = self.environment_variables | hidden
         if self.ssh is None:
-            folder = self.working_folder
-            result = run_command(argv, timeout=timeout, env=env, cwd=folder, secrets=hidden.values())
+            folder, secrets = self.working_folder, hidden.values()
+            result = run_command(argv, timeout=timeout, env=env, cwd=folder, secrets=secrets, verdict=verdict)
         else:
             there = str(self.working_folder or ".")
             result = self.ssh.run(argv, timeout=timeout, env=env, cwd=there, secrets=hidden.values())
+            if verdict is not None and not result.timed_out:
+                keep(verdict, result.exit_code)
         return result.expect_success()
 
 

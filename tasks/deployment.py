@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from blocks import verdict
 from blocks.command_result import CommandFailed, CommandTimedOut
 from blocks.command_template import ReportInvalid
 from blocks.deploy_script import DeployResult, DeployScript
@@ -15,10 +16,12 @@ from blocks.health_check import HealthCheckFailed
 from nakoming.errors import NakomingError
 from nakoming.records import resource_leases
 from tasks.blocks import load_block
+from tasks.installation import settings
 from tasks.steps import CannotTell, DidNotHappen, Happened, Work, ask, repeat, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tasks.artefacts import Artefact
 
@@ -70,10 +73,17 @@ class Installed(BaseModel):
 def is_installed(
     work: Work, *, target: Target, artefact: Artefact
 ) -> Happened[Installed] | DidNotHappen | CannotTell:
-    """The environment says what stands on it; a script killed half-way leaves the old or the new."""
-    del work
+    """What the script itself called failed has failed, whatever stands there now.
+
+    Where its verdict is not known (it was killed, or its worker's disk is another one) the environment says
+    what stands on it: a script killed half-way leaves the old or the new.
+    """
     script = load_block(DeployScript, target.block)
     try:
+        if code := verdict.read(_verdict_file(work)):
+            return Happened(
+                _refused(f"The deploy script ended with exit code {code}; 0 is expected.", script)
+            )
         status = script.status(target.customer, target.environment)
     except NakomingError:
         return CannotTell()
@@ -90,14 +100,17 @@ def install(work: Work, *, target: Target, artefact: Artefact) -> Installed:
         ResourceBusy: another case works on this environment.
         NakomingError: the script is missing, or the artefact is not the one that was tested.
     """
-    script = load_block(DeployScript, target.block)
+    script, said = load_block(DeployScript, target.block), _verdict_file(work)
     with _leased(work, target):
+        said.parent.mkdir(parents=True, exist_ok=True)
+        said.unlink(missing_ok=True)
         try:
             done = script.install(
                 artefact.path,
                 sha256=artefact.sha256,
                 customer=target.customer,
                 environment=target.environment,
+                verdict=said,
             )
         except (CommandFailed, CommandTimedOut, ReportInvalid) as failed:
             return _refused(str(failed), script)
@@ -143,6 +156,11 @@ def _leased(work: Work, target: Target) -> Iterator[None]:
     finally:
         with work.records.write() as tx:
             resource_leases.release(tx, lease)
+
+
+def _verdict_file(work: Work) -> Path:
+    """Where the script's exit code survives this process: of this attempt, and of no other."""
+    return settings().home / "verdicts" / f"{work.key}-{work.attempt}"
 
 
 def _verified(script: DeployScript, artefact: Artefact, url: str | None, script_sha256: str) -> Installed:

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from pydantic import ValidationError
 
+from blocks import verdict
 from blocks.command_result import CommandFailed, CommandTimedOut
 from blocks.command_template import ArtefactChanged, ArtefactMissing, ReportInvalid, ValueRefused
 from blocks.deploy_script import DeployScript
@@ -108,6 +110,20 @@ def test_a_changed_artefact_is_not_handed_over(make: Make, artefact: Path, tmp_p
 def test_a_script_that_says_no(make: Make) -> None:
     with pytest.raises(CommandFailed, match=r"exit code 1.*no such database"):
         make(environment_variables={"MODE": "red"}).status("acme", "production")
+
+
+@pytest.mark.parametrize("where", ["here", "over ssh"])
+@pytest.mark.parametrize(("mode", "kept"), [("", 0), ("red", 1), ("hang", None)])
+def test_the_verdict_of_a_script_is_kept_and_that_of_one_we_ended_is_not(
+    where: str, mode: str, kept: int | None, make: Make, artefact: Path, sshd: Sshd, tmp_path: Path
+) -> None:
+    there = {} if where == "here" else {"ssh": sshd.block(), "remote_folder": str(tmp_path)}
+    limit = timedelta(seconds=1 if mode == "hang" else 60)
+    block = make(environment_variables={"MODE": mode}, timeout=limit, **there)
+    given = {"sha256": digest(artefact), "customer": "acme", "environment": "acceptance"}
+    with suppress(CommandFailed, CommandTimedOut):
+        block.install(artefact, verdict=tmp_path / "verdict", **given)
+    assert verdict.read(tmp_path / "verdict") == kept
 
 
 def test_a_script_that_hangs(make: Make) -> None:
