@@ -10,20 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from nakoming.records import answers, case_runs, cases, clock, gates, migrate
 from nakoming.records.engine import writing
 from nakoming.records.gate_model import GateState, Given
 from nakoming.records.store import Records
-from tests.deployments.warm.conftest import PatientClient, Pool, Run, wait_for, warm_worker
+from tests.deployments.warm.conftest import Pool, Run, wait_for, warm_worker
 from tests.harness.installation import load_agreements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import timedelta
-
-    import httpx
 
     from nakoming.records.cases import Case, Lease
     from nakoming.records.gate_model import Gate
@@ -236,7 +235,7 @@ def house_at(server: PrefectServer) -> Iterator[House]:
         project = home / f"house{next(_NUMBERS)}"
         project.mkdir()
         (project / f"{project.name}.py").write_text(FLOWS)
-        with PatientClient(base_url=server.api_url, timeout=30, trust_env=False) as api:
+        with httpx.Client(base_url=server.api_url, timeout=30, trust_env=False) as api:
             pool = Pool(api, project.name, project)
             yield House(
                 records,

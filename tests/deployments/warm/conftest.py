@@ -154,8 +154,8 @@ class Run:
 
     def resume(self) -> None:
         """Resume it."""
-        # SQLite under the server may be busy with another write, which it answers with ABORT.
-        wait_for(lambda: self.api.post(f"/flow_runs/{self.id}/resume", json={}).json()["status"] == "ACCEPT")
+        answer = self.api.post(f"/flow_runs/{self.id}/resume", json={})
+        assert answer.raise_for_status().json()["status"] == "ACCEPT"
 
 
 @dataclass(frozen=True)
@@ -244,19 +244,9 @@ def _command(pid: int) -> str:
         return ""
 
 
-class PatientClient(httpx.Client):
-    """Asks again when SQLite was busy under the server, as Prefect's own client does."""
-
-    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send until the answer is another than 503."""
-        while (answer := super().send(request, **options)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            time.sleep(0.1)
-        return answer
-
-
 @pytest.fixture(scope="module")
 def api(prefect_server: PrefectServer) -> Iterator[httpx.Client]:
-    with PatientClient(base_url=prefect_server.api_url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=prefect_server.api_url, timeout=30, trust_env=False) as client:
         yield client
 
 
