@@ -12,13 +12,19 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from suite import order_changes
 from suite.database import for_writing
 from suite.migrations import current_revision, newest_revision
 from suite.orders import find_order, import_orders, list_orders
+from suite.registrations import register_hours, register_material
 from suite.values import RefusedValueError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
+
+    from suite.pages import Change
 
 
 def answer(content: Any, status: int = 200) -> Response:
@@ -51,6 +57,25 @@ async def post_orders(request: Request) -> Response:
     return await run_in_threadpool(_import, request, payload)
 
 
+def change_of(change: Change) -> Callable[[Request], Any]:
+    """An endpoint that applies `change` to the order with the JSON object sent, and answers the order."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            given = await request.json()
+        except ValueError:
+            return answer({"error": "the body is not JSON"}, status=400)
+        return await run_in_threadpool(_change, request, change, given)
+
+    return endpoint
+
+
+add_hours = change_of(register_hours)
+add_material = change_of(register_material)
+change_status = change_of(order_changes.change_status)
+change_master_data = change_of(order_changes.change_master_data)
+
+
 def get_health(request: Request) -> Response:
     """200 when the database answers and stands at this code's schema revision; else 503 and why."""
     expected = newest_revision()
@@ -68,6 +93,18 @@ def get_health(request: Request) -> Response:
 def get_version(request: Request) -> Response:
     """Which release answers: version, revision, SHA-256 of the installed artefact."""
     return answer(asdict(request.app.state.release))
+
+
+def _change(request: Request, change: Change, given: Any) -> Response:
+    number = request.path_params["number"]
+    try:
+        with for_writing(request.app.state.engine).begin() as connection:
+            if find_order(connection, number) is None:
+                return answer({"error": "no such order"}, status=404)
+            change(connection, number, given if isinstance(given, dict) else {})
+            return answer(find_order(connection, number))
+    except RefusedValueError as refused:
+        return answer({"error": str(refused)}, status=400)
 
 
 def _import(request: Request, payload: Any) -> Response:

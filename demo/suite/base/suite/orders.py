@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, update
 
+from suite.order_changes import NEXT_STATUSES
 from suite.order_fields import OPERATION_FIELDS, ORDER_DEFAULTS, ORDER_FIELDS
-from suite.tables import documents, operations, production_orders, registered_hours, used_materials
+from suite.tables import (
+    documents,
+    operations,
+    planned_materials,
+    production_orders,
+    registered_hours,
+    used_materials,
+)
 from suite.values import RefusedValueError, read_fields
 
 if TYPE_CHECKING:
@@ -16,9 +24,13 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-def list_orders(connection: Connection) -> list[Row]:
-    """All orders, the earliest due date first."""
-    query = select(production_orders).order_by(production_orders.c.due_on, production_orders.c.number)
+def list_orders(
+    connection: Connection, *, begins: str = "", skip: int = 0, most: int | None = None
+) -> list[Row]:
+    """At most `most` orders after the first `skip` whose number begins so, the earliest due date first."""
+    table = production_orders.c
+    query = select(production_orders).where(table.number.startswith(begins, autoescape=True))
+    query = query.order_by(table.due_on, table.number).offset(skip).limit(most)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -30,8 +42,10 @@ def find_order(connection: Connection, number: str) -> Row | None:
         return None
     return {
         **found,
+        "next_statuses": NEXT_STATUSES[found["status"]],
         "operations": _operations(connection, number),
         "hours": _hours(connection, number),
+        "planned_materials": _planned_materials(connection, number),
         "materials": _materials(connection, number),
         "documents": _documents(connection, number),
     }
@@ -97,9 +111,16 @@ def _hours(connection: Connection, number: str) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def _planned_materials(connection: Connection, number: str) -> list[Row]:
+    table = planned_materials.c
+    query = select(table.line, table.article, table.quantity, table.unit)
+    query = query.where(table.order_number == number).order_by(table.line)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
 def _materials(connection: Connection, number: str) -> list[Row]:
     table = used_materials.c
-    query = select(table.id, table.article, table.quantity, table.unit)
+    query = select(table.id, table.line, table.article, table.quantity, table.unit)
     query = query.where(table.order_number == number).order_by(table.id)
     return [dict(row) for row in connection.execute(query).mappings()]
 

@@ -11,11 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from suite import order_changes
 from suite.database import for_writing
 from suite.orders import find_order, list_orders
 from suite.registrations import add_document, read_document, register_hours, register_material
 from suite.texts import texts
-from suite.values import RefusedValueError
+from suite.values import RefusedValueError, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     Change = Callable[[Connection, str, Mapping[str, Any]], None]
+
+ORDERS_A_PAGE = 200
+MOST_PAGES = 100_000
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -44,9 +48,19 @@ def page(request: Request, template: str, status: int = 200, **facts: Any) -> HT
 
 
 def show_orders(request: Request) -> Response:
-    """All orders."""
+    """The orders, so many a page, or those whose number begins as asked."""
+    begins = request.query_params.get("number", "").strip()
+    try:
+        place = whole_number("page", request.query_params.get("page", 1), MOST_PAGES)
+    except RefusedValueError as refused:
+        return page(request, "refused.html", status=400, reason=str(refused))
+    skip = (place - 1) * ORDERS_A_PAGE
     with request.app.state.engine.begin() as connection:
-        return page(request, "orders.html", orders=list_orders(connection))
+        # One more than is shown says whether there is a next page.
+        orders = list_orders(connection, begins=begins, skip=skip, most=ORDERS_A_PAGE + 1)
+    later = place + 1 if len(orders) > ORDERS_A_PAGE else None
+    shown = orders[:ORDERS_A_PAGE]
+    return page(request, "orders.html", orders=shown, number=begins, earlier=place - 1, later=later)
 
 
 def show_order(request: Request) -> Response:
@@ -99,6 +113,8 @@ async def upload(request: Request) -> Response:
 
 add_hours = form_of(register_hours)
 add_material = form_of(register_material)
+change_status = form_of(order_changes.change_status)
+change_master_data = form_of(order_changes.change_master_data)
 
 
 def _apply(request: Request, change: Callable[[Connection, str], None]) -> Response:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from suite import values
+from suite.outbox import hold_order, tell_erp
 from suite.tables import documents, operations, registered_hours, used_materials
 
 if TYPE_CHECKING:
@@ -31,28 +32,39 @@ MATERIAL_FIELDS: dict[str, Callable[[str, Any], Any]] = {
 
 
 def register_hours(connection: Connection, number: str, given: Mapping[str, Any]) -> None:
-    """Add one person's minutes on one operation of order `number`.
+    """Add one person's minutes on one operation of order `number`, and tell the ERP.
 
     Raises:
         RefusedValueError: A field is wrong, or the operation is of another order.
     """
     fields = values.read_fields(dict(given), HOURS_FIELDS, {})
     operation = fields.pop("operation")
-    belongs = select(operations.c.id).where(operations.c.id == operation, operations.c.order_number == number)
-    if connection.execute(belongs).first() is None:
+    belongs = select(operations.c.sequence).where(
+        operations.c.id == operation, operations.c.order_number == number
+    )
+    sequence = connection.execute(belongs).scalar()
+    if sequence is None:
         msg = f"operation: order {number} has no operation {operation}"
         raise values.RefusedValueError(msg)
+    hold_order(connection, number)
     connection.execute(insert(registered_hours).values(operation_id=operation, **fields))
+    tell_erp(connection, "hours_out", number, {"op_no": sequence} | fields)
 
 
 def register_material(connection: Connection, number: str, given: Mapping[str, Any]) -> None:
-    """Add material used for order `number`.
+    """Add material used for order `number` as its next line, and tell the ERP.
 
     Raises:
         RefusedValueError: A field is wrong.
     """
     fields = values.read_fields(dict(given), MATERIAL_FIELDS, {})
-    connection.execute(insert(used_materials).values(order_number=number, **fields))
+    hold_order(connection, number)
+    table = used_materials.c
+    last = select(func.coalesce(func.max(table.line), 0)).where(table.order_number == number)
+    line = connection.execute(last).scalar_one() + 1
+    connection.execute(insert(used_materials).values(order_number=number, line=line, **fields))
+    told = {"line_no": line, "item_no": fields["article"], "qty": fields["quantity"], "unit": fields["unit"]}
+    tell_erp(connection, "materials_out", number, told)
 
 
 def add_document(connection: Connection, number: str, name: str, content_type: str, content: bytes) -> None:

@@ -1,12 +1,18 @@
-"""A Suite on an empty database, asked without a network."""
+"""A Suite on an empty database, asked without a network.
+
+The database is a SQLite file, or the PostgreSQL database that `SUITE_TEST_DATABASE_URL` names: each test
+empties it first.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from suite.app import create_app
 from suite.database import for_writing, open_engine
@@ -58,7 +64,11 @@ class Visitor:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(database_url=f"sqlite:///{tmp_path}/suite.db", language="nl", title="Proeffabriek")
+    given = os.environ.get("SUITE_TEST_DATABASE_URL")
+    if given:
+        _empty(given)
+    url = given or f"sqlite:///{tmp_path}/suite.db"
+    return Settings(database_url=url, language="nl", title="Proeffabriek")
 
 
 @pytest.fixture
@@ -86,3 +96,11 @@ def visitor(bare: Visitor, engine: Engine) -> Visitor:
 def order(visitor: Visitor) -> str:
     assert visitor.post("/api/orders", json={"orders": [SCREW_PRESS]}).status_code == 200
     return str(SCREW_PRESS["number"])
+
+
+def _empty(url: str) -> None:
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()

@@ -1,12 +1,14 @@
-"""Orders, operations, hours, materials, documents: frozen here as they were in 1.0."""
+"""Orders, operations, hours, materials, documents, outbox: frozen here as they were in 1.0."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Date,
+    DateTime,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     Numeric,
     String,
     Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -33,6 +36,7 @@ Table(
     Column("quantity", Integer, nullable=False),
     Column("due_on", Date, nullable=False),
     Column("status", String(12), nullable=False),
+    Column("changed_in_suite_at", DateTime(timezone=True)),
 )
 Table(
     "operations",
@@ -54,13 +58,24 @@ Table(
     Column("minutes", Integer, nullable=False),
 )
 Table(
-    "used_materials",
+    "planned_materials",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("order_number", ForeignKey(ORDER), nullable=False, index=True),
+    Column("order_number", ForeignKey(ORDER), primary_key=True),
+    Column("line", Integer, primary_key=True, autoincrement=False),
     Column("article", String(60), nullable=False),
     Column("quantity", Numeric(12, 3), nullable=False),
     Column("unit", String(10), nullable=False),
+)
+Table(
+    "used_materials",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("order_number", ForeignKey(ORDER), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("article", String(60), nullable=False),
+    Column("quantity", Numeric(12, 3), nullable=False),
+    Column("unit", String(10), nullable=False),
+    UniqueConstraint("order_number", "line"),
 )
 Table(
     "documents",
@@ -70,6 +85,16 @@ Table(
     Column("name", String(200), nullable=False),
     Column("content_type", String(100), nullable=False),
     Column("content", LargeBinary, nullable=False),
+)
+Table(
+    "erp_outbox",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("interface", String(20), nullable=False),
+    Column("order_number", String(20), nullable=False, index=True),
+    Column("payload", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    sqlite_autoincrement=True,
 )
 
 

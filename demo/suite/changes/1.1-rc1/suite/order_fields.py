@@ -9,7 +9,7 @@ from suite import values
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STATUSES = ("planned", "released", "finished")
+STATUSES = ("planned", "released", "started", "finished")
 URGENCIES = ("normal", "urgent", "critical")
 
 ORDER_FIELDS: dict[str, Callable[[str, Any], Any]] = {
