@@ -108,7 +108,8 @@ class _Workbook(_Quiet):
         if name == "workbookPr":
             self.from_1904 = attributes.get("date1904") in _TRUE
         elif name == "sheet" and attributes.get("state", "visible") == "visible":
-            self.visible.append((attributes.get("name", ""), attributes.get("id", "")))
+            relation = next((value for key, value in attributes.items() if key.endswith(" id")), "")
+            self.visible.append((attributes.get("name", ""), relation))
 
 
 class _Styles(_Quiet):

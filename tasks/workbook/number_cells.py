@@ -1,4 +1,4 @@
-"""Numbers and truth values as cells. Excel keeps 15 digits of a number; one that has more is written as text."""
+"""Numbers and truth values as cells. Excel keeps 15 digits of a number; with more it is written as text."""
 
 from __future__ import annotations
 

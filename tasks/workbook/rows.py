@@ -46,8 +46,22 @@ class Rows:
         return self
 
     def __next__(self) -> tuple[Any, ...]:
+        try:
+            row = self._next()
+        except BaseException:
+            self.close()
+            raise
+        if row is None:
+            self.close()
+            raise StopIteration
+        return row
+
+    def _next(self) -> tuple[Any, ...] | None:
         width = len(self.columns)
         for line in self._lines:
+            if not line:
+                self.empty += 1
+                continue
             row = [None if value == "" else value for value in line]
             if all(value is None for value in row):
                 self.empty += 1
@@ -60,8 +74,7 @@ class Rows:
             if self.count > self._limits.rows:
                 raise self._too_large(self.count, "rows or more", self._limits.rows)
             return tuple(row[:width]) + (None,) * (width - len(row))
-        self.close()
-        raise StopIteration
+        return None
 
     def __enter__(self) -> Self:
         return self
@@ -90,10 +103,10 @@ class Rows:
         if len(names) > self._limits.columns:
             raise self._too_large(len(names), "columns", self._limits.columns)
         for place, name in enumerate(names, 1):
-            if not isinstance(name, str) or not name.strip():
-                self._refuse(
-                    f"column {letters(place)} has no name" if name in {None, ""} else _no_text(place, name)
-                )
+            if name is None or not str(name).strip():
+                self._refuse(f"column {letters(place)} has no name")
+            if not isinstance(name, str):
+                self._refuse(f"column {letters(place)} begins with the value {name!r} instead of a name")
         found = [name.strip() for name in names]
         folded = [name.casefold() for name in found]
         if twice := next((name for name in found if folded.count(name.casefold()) > 1), None):
@@ -105,7 +118,3 @@ class Rows:
 
     def _too_large(self, found: int, what: str, limit: int) -> FileTooLarge:
         return FileTooLarge(file=self._file, found=found, what=what, limit=limit)
-
-
-def _no_text(place: int, value: object) -> str:
-    return f"column {letters(place)} begins with the value {value!r} instead of a name"

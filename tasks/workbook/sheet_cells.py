@@ -103,7 +103,7 @@ class SheetCells:
 
     def _end_cell(self) -> None:
         if self._has_formula:
-            if not self._has_value:
+            if not self._parts and (not self._has_value or self._cell.get("t") != "str"):
                 where = f"{letters(self._place)}{self._number}"
                 raise FormulaWithoutValue(where=where, sheet=self._title, file=self._container.name)
             self.formulas += 1

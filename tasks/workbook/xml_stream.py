@@ -17,7 +17,7 @@ class Handler(Protocol):
     """What a reader of one part is told."""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins; an attribute of another namespace comes by its local name too."""
+        """An element begins; an attribute of another namespace has that, and a blank, before its name."""
 
     def end(self, name: str) -> None:
         """An element ends."""
@@ -50,18 +50,19 @@ def steps(container: Container, part: str, handler: Handler, limit: int | None =
     """
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
     parser.buffer_text = True
-    start, end = handler.start, handler.end
+    start, end, local = handler.start, handler.end, _LocalNames()
 
     def on_start(name: str, attributes: dict[str, str]) -> None:
-        for key in [key for key in attributes if _SEPARATOR in key]:
-            attributes[_local(key)] = attributes.pop(key)
-        start(_local(name), attributes)
+        start(local[name], attributes)
+
+    def on_end(name: str) -> None:
+        end(local[name])
 
     def on_doctype(*_: object) -> None:
         raise DoctypeFound
 
     parser.StartElementHandler = on_start
-    parser.EndElementHandler = lambda name: end(_local(name))
+    parser.EndElementHandler = on_end
     parser.CharacterDataHandler = handler.text
     parser.StartDoctypeDeclHandler = on_doctype
     try:
@@ -78,5 +79,9 @@ def steps(container: Container, part: str, handler: Handler, limit: int | None =
     yield
 
 
-def _local(name: str) -> str:
-    return name.rpartition(_SEPARATOR)[2]
+class _LocalNames(dict[str, str]):
+    """Names without their namespaces, found once each: there are few, and millions of elements."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = found = name.rpartition(_SEPARATOR)[2]
+        return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import subprocess
+import sys
 import zipfile
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -91,6 +92,18 @@ def shown(path: Path, title: str, cell: str) -> str:
 
     code: str = openpyxl.load_workbook(path)[title][cell].number_format
     return code
+
+
+def run_apart(program: str, *arguments: str) -> tuple[str, int]:
+    """What a fresh Python prints, and its peak memory (KiB).
+
+    The kernel's own high-water mark since the program began; `ru_maxrss` would begin at that of this process.
+    """
+    last = "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')])"
+    command = [sys.executable, "-c", f"{program}\n{last}", *arguments]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    *said, peak = ran.stdout.splitlines()
+    return "\n".join(said), int(peak)
 
 
 def _plain(value: Any) -> Any:
