@@ -126,11 +126,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Deletions:
-    """How deletions are seen: a tombstone (a column of the row, or a table of its own), the keys, or not."""
+    """How deletions are seen: a tombstone (a column of the row, or a table of its own), the keys, or not.
+
+    `sets` names what the Suite's row gets when it was removed at the ERP; without it the row is deleted.
+    """
 
     by: DeletionsBy
     column: str | None = None
     table: str | None = None
+    sets: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +152,7 @@ class Contract:
         change: how changes are seen.
         deletions: how deletions are seen.
         duplicates: of rows with one key in a batch, whether the newest is taken or all are refused.
+        local_change: the Suite's column that says when somebody changed the row there; the ERP overrules it.
     """
 
     interface: str
@@ -160,6 +165,7 @@ class Contract:
     change: Change
     deletions: Deletions
     duplicates: Duplicates
+    local_change: str | None = None
 
     @classmethod
     def load(cls, path: Path) -> Contract:

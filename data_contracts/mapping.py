@@ -19,6 +19,7 @@ from data_contracts.contract import (
     Table,
 )
 from data_contracts.custom import Findings, custom_of, decimal_of
+from data_contracts.odcs import NAME
 from nakoming.agreement.values import shown
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from data_contracts.custom import Custom
     from data_contracts.odcs import Document, SchemaObject
 
-KNOWN: Final = ("targetTable", "change", "deletions", "duplicates", "badShareLimit")
+KNOWN: Final = ("targetTable", "change", "deletions", "duplicates", "badShareLimit", "localChange")
 _UNITS: Final = {
     "minutes": timedelta(minutes=1),
     "hours": timedelta(hours=1),
@@ -71,6 +72,7 @@ def contract_of(document: Document) -> tuple[Contract | None, Findings]:
         change=_change(custom, columns),
         deletions=_deletions(custom, columns),
         duplicates=_choice(custom, "duplicates", get_args(Duplicates), "newest"),
+        local_change=custom.identifier("localChange"),
     )
     custom.need("targetTable", "the table of the Suite that is filled, such as production_orders")
     return (None if findings.problems else found), findings
@@ -180,8 +182,8 @@ def _change(custom: Custom, columns: tuple[Column, ...]) -> Change:
 
 
 def _deletions(custom: Custom, columns: tuple[Column, ...]) -> Deletions:
-    allowed = "by (tombstone, key_comparison or none), column or table"
-    found = custom.mapping("deletions", ("by", "column", "table"), allowed)
+    allowed = "by (tombstone, key_comparison or none), column or table, sets"
+    found = custom.mapping("deletions", ("by", "column", "table", "sets"), allowed)
     if found is None:
         if custom.get("deletions") is None:
             custom.need("deletions", allowed)
@@ -194,7 +196,17 @@ def _deletions(custom: Custom, columns: tuple[Column, ...]) -> Deletions:
         custom.findings.add(path, problem, "a tombstone has a column or a table, the others have neither")
     column = _column_named(custom, path, value, columns)
     table = value.get("table") if isinstance(value.get("table"), str) else None
-    return Deletions(by, column, table)
+    return Deletions(by, column, table, _sets(custom, path, value))
+
+
+def _sets(custom: Custom, path: tuple[str, ...], value: dict[str, Any]) -> dict[str, Any]:
+    sets = value.get("sets", {})
+    good = isinstance(sets, dict) and all(re.fullmatch(NAME, str(name)) for name in sets)
+    if not good or not all(isinstance(each, str | int) for each in sets.values()):
+        allowed = "columns of the Suite with the value each gets, such as {status: cancelled}"
+        custom.findings.add((*path, "sets"), f"{shown(sets)} sets nothing", allowed)
+        return {}
+    return dict(sets)
 
 
 def _column_named(

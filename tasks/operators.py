@@ -9,6 +9,8 @@ from nakoming.records.gate_model import Contact
 from tasks.texts import fill, load
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from nakoming.agreement.terms import Vendor
     from nakoming.records.cases import Lease
     from nakoming.records.gate_model import Gate
@@ -56,6 +58,24 @@ def tell_unproven(tx: Tx, gate: Gate) -> None:
     }
     key = f"operators/unproven/{gate.id}"
     _tell(tx, key, "notice_unproven", cases.get(tx, gate.case_id).key, values, gate.case_id)
+
+
+def tell_connection_fails(tx: Tx, customer: str, name: str, since: datetime, reason: str) -> None:
+    """A customer's system does not answer: once for each interruption."""
+    key = f"operators/connection/{customer}/{name}/{since.isoformat()}"
+    _tell(tx, key, "connection_fails", customer, {"connection": name, "error": _line(reason)}, None)
+
+
+def tell_connection_back(tx: Tx, customer: str, name: str, since: datetime) -> None:
+    """The same system answers again."""
+    key = f"operators/connection-back/{customer}/{name}/{since.isoformat()}"
+    values = {"connection": name, "since": f"{since:%Y-%m-%d %H:%M} UTC"}
+    _tell(tx, key, "connection_back", customer, values, None)
+
+
+def tell_exchange(tx: Tx, customer: str, about: str, trouble: str, values: dict[str, str]) -> None:
+    """Something of the exchange with an ERP needs a person; `about` tells one occasion from another."""
+    _tell(tx, f"operators/erp/{customer}/{about}", trouble, customer, values, None)
 
 
 def _tell(tx: Tx, key: str, trouble: str, case: str, values: dict[str, str], case_id: str | None) -> None:

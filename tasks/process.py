@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from prefect.context import FlowRunContext
 from prefect.flow_runs import suspend_flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from nakoming.records import agreements, case_runs, cases, failures, steps
 from nakoming.records.cases import State
@@ -43,6 +43,7 @@ class Process:
     kind: str
     revision: int
     walk: Callable[[CaseRun], str]  # gives the outcome
+    red: frozenset[str] = frozenset()  # outcomes that operators must see as a failed run; the case has ended
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def run_process(
         raise
     entered.catch_up()
     artifacts.publish(records, entered.lease.case_id)
-    return Completed(message=f"{entered.key}: {outcome}")
+    ended = Failed if outcome in process.red else Completed
+    return ended(message=f"{entered.key}: {outcome}")
 
 
 def _enter(

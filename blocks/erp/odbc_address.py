@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:\\,-]*")
-# PostgreSQL's driver: constant memory, truth as truth, and no savepoint before each statement, under which no
-# snapshot can be shared. Who names them decides himself.
-_POSTGRESQL: Final = {"UseDeclareFetch": "1", "BoolsAsChar": "0", "Protocol": "7.4-1"}
+# PostgreSQL's driver: truth as truth; no savepoint before each statement, under which no snapshot can be shared;
+# and no cursors of its own, for it dies with the whole process when the line is cut between two of their rows.
+_POSTGRESQL: Final = {"BoolsAsChar": "0", "Protocol": "7.4-1", "UseDeclareFetch": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,17 @@ class Address:
         database = f"/{words['database']}" if "database" in words else ""
         return f"{server}{port}{database}"
 
-    def connection_string(self, password: str | None, chunk_rows: int, text_signs: int = 0) -> str:
+    def connection_string(self, password: str | None, text_signs: int = 0) -> str:
         """All of it; a value that is not plain stands in braces, so that it cannot begin another word.
 
         Args:
             password: resolved just now.
-            chunk_rows: fetched at once, by drivers that are told so.
             text_signs: greatest length of text without a declared one, when it is known.
         """
         words = {"Driver": self.driver, **self.settings}
         if self.dialect == "postgresql":
             given = {name.lower() for name in words}
-            own = _POSTGRESQL | {"Fetch": str(chunk_rows)}
-            own |= {"MaxLongVarcharSize": str(text_signs)} if text_signs else {}
+            own = _POSTGRESQL | ({"MaxLongVarcharSize": str(text_signs)} if text_signs else {})
             words |= {name: value for name, value in own.items() if name.lower() not in given}
         words |= {"UID": self.username} if self.username is not None else {}
         words |= {"PWD": password} if password is not None else {}

@@ -94,7 +94,7 @@ def _is_exact(column: ColumnSeen) -> bool:
 
 
 def read(
-    connection: Any, query: str, plan: Plan, *, chunk_rows: int, text_signs: int, narrow: bool
+    connection: Any, query: str, plan: Plan, *, chunk_rows: int, text_signs: int, postgresql: bool
 ) -> Iterator[Batch]:
     """Run a query and yield its batches.
 
@@ -104,22 +104,32 @@ def read(
         plan: of its columns.
         chunk_rows: rows a batch at most.
         text_signs: greatest length of a text without a declared one.
-        narrow: the driver gives UTF-8 as it stands, whatever the locale; else UTF-16 is asked for.
+        postgresql: its driver gives UTF-8 as it stands, whatever the locale, where of others UTF-16 is asked; and
+            the rows come through a cursor of the server's (see `blocks.erp.odbc_address`).
     """
     import arrow_odbc  # heavy, and of no use without libodbc
 
     digits = max((precision + _SIGN_AND_POINT for precision, _ in plan.decimals.values()), default=0)
-    batches = connection.read_arrow_batches(
-        query,
-        batch_size=chunk_rows,
-        max_bytes_per_batch=_BATCH_BYTES,
-        max_text_size=max(text_signs * _UNITS_A_SIGN, digits) if plan.boundless else None,
-        map_schema=_asked(plan),
-        fetch_concurrently=True,
-        payload_text_encoding=arrow_odbc.TextEncoding.UTF8 if narrow else arrow_odbc.TextEncoding.UTF16,
-    )
-    for batch in batches:
-        yield _converted(batch, plan)
+    settings = {
+        "batch_size": chunk_rows,
+        "max_bytes_per_batch": _BATCH_BYTES,
+        "max_text_size": max(text_signs * _UNITS_A_SIGN, digits) if plan.boundless else None,
+        "map_schema": _asked(plan),
+        "payload_text_encoding": arrow_odbc.TextEncoding.UTF8
+        if postgresql
+        else arrow_odbc.TextEncoding.UTF16,
+    }
+    if not postgresql:
+        for batch in connection.read_arrow_batches(query, **settings, fetch_concurrently=True):
+            yield _converted(batch, plan)
+        return
+    connection.execute(f"DECLARE nakoming_arrow NO SCROLL CURSOR FOR {query}")
+    fetch, met = f"FETCH {chunk_rows} FROM nakoming_arrow", True
+    while met:
+        met = False
+        for batch in connection.read_arrow_batches(fetch, **settings, fetch_concurrently=False):
+            met = True
+            yield _converted(batch, plan)
 
 
 def _asked(plan: Plan) -> Callable[[pa.Schema], pa.Schema]:

@@ -30,7 +30,7 @@ def open_odbc(
         ErpLoginRefused: it does not let us in.
     """
     pyodbc = driver_manager(address.where)
-    text = address.connection_string(password, bounds.chunk_rows)
+    text = address.connection_string(password)
     seconds = max(1, round(connect_timeout.total_seconds()))
     try:
         raw = pyodbc.connect(text, autocommit=True, timeout=seconds)

@@ -60,6 +60,7 @@ class OdbcSession(SqlSession):
         self._address = address
         self._password = password
         self._depth = 0
+        self._cursors = 0
         self._lost = False
 
     @property
@@ -88,8 +89,15 @@ class OdbcSession(SqlSession):
         return self._raw.cursor().execute(statement.text, tuple(values))
 
     @contextmanager
-    def stream(self, statement: Statement, values: Sequence[Any]) -> Iterator[_Rows]:
-        """A cursor that fetches as the driver was told."""
+    def stream(self, statement: Statement, values: Sequence[Any]) -> Iterator[_Rows | _Fetched]:
+        """A cursor that holds a chunk: at PostgreSQL one of the server, named here, else the driver's."""
+        if self._address.dialect == "postgresql":
+            self._cursors += 1
+            name = f"nakoming_erp_{self._cursors}"
+            self._raw.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {statement.text}", tuple(values))
+            yield _Fetched(self._raw, name)
+            self._raw.execute(f"CLOSE {name}")
+            return
         cursor = self.execute(statement, values)
         try:
             yield _Rows(cursor)
@@ -181,14 +189,14 @@ class OdbcSession(SqlSession):
                 plan,
                 chunk_rows=self.bounds.chunk_rows,
                 text_signs=signs,
-                narrow=self._address.dialect == "postgresql",
+                postgresql=self._address.dialect == "postgresql",
             )
 
     def _beside(self, text_signs: int) -> Any:
         """A connection of arrow_odbc, which cannot use pyodbc's; at PostgreSQL it reads the same snapshot."""
         import arrow_odbc  # heavy, and only for bulk reading
 
-        text = self._address.connection_string(self._password, self.bounds.chunk_rows, text_signs)
+        text = self._address.connection_string(self._password, text_signs)
         connection = arrow_odbc.connect(text, autocommit=False)
         if self._address.dialect == "postgresql":
             (snapshot,) = self._raw.execute("SELECT pg_export_snapshot()").fetchone()
@@ -233,3 +241,15 @@ class _Rows:
     def fetchmany(self, rows: int) -> list[tuple[Any, ...]]:
         """The next rows."""
         return list(map(tuple, self._cursor.fetchmany(rows)))
+
+
+class _Fetched:
+    """A cursor of the server's: each chunk is a whole answer, so that a cut line is an error and nothing worse."""
+
+    def __init__(self, raw: Any, name: str) -> None:
+        self._raw = raw
+        self._name = name
+
+    def fetchmany(self, rows: int) -> list[tuple[Any, ...]]:
+        """The next rows."""
+        return list(map(tuple, self._raw.execute(f"FETCH {rows} FROM {self._name}").fetchall()))

@@ -89,6 +89,7 @@ class PostgresqlSession(SqlSession):
         self._connection = connection
         self._raw = raw = cast("psycopg.Connection", connection.connection.driver_connection)
         self._depth = 0
+        self._cursors = 0
         for each in _TIMES:
             _keep_unreadable(raw, each)
         for setting, value in _settings(bounds).items():
@@ -101,7 +102,8 @@ class PostgresqlSession(SqlSession):
     @contextmanager
     def stream(self, statement: Statement, values: Sequence[Any]) -> Iterator[psycopg.ServerCursor[Any]]:
         """A cursor on the server."""
-        with self._raw.cursor("nakoming_erp") as cursor:
+        self._cursors += 1
+        with self._raw.cursor(f"nakoming_erp_{self._cursors}") as cursor:
             cursor.execute(statement.text.encode(), values)
             yield cursor
 

@@ -295,6 +295,12 @@ class ErpSession(Protocol):
     def high_mark(self, table: str, column: str) -> Any:
         """The highest value of a column; None in an empty table."""
 
+    def ceiling(self, table: str, since: Since, upto: Any, count: int) -> Any:
+        """Up to which value of `since.column` the next `count` rows lie; None when there are none.
+
+        Rows that share that value belong to them all, so a stretch never ends between equal values.
+        """
+
     def now(self) -> datetime:
         """The ERP's own clock, aware, in UTC."""
 

@@ -215,6 +215,16 @@ class SqlSession(ABC):
         """The highest value of a column; None in an empty table."""
         return self._highest(table, column)
 
+    def ceiling(self, table: str, since: Since, upto: Any, count: int) -> Any:
+        """Up to which value the next `count` rows lie; see `blocks.erp.protocol.ErpSession`."""
+        asked = [] if since.after is None else [self._lower(since)]
+        if upto is not None:
+            asked.append((Condition(since.column, "<="), upto))
+        conditions = [condition for condition, _ in asked]
+        statement = self.statements.ceiling(table, since.column, conditions, count)
+        with self.speaking(f"looking how far {table} goes"):
+            return self.execute(statement, [self.adapted(value) for _, value in asked]).fetchone()[0]
+
     def _highest(self, table: str, column: str, *asked: tuple[Condition, Any]) -> Any:
         statement = self.statements.highest(table, column, [condition for condition, _ in asked])
         with self.speaking(f"reading the highest {column} of {table}"):

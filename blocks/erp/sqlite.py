@@ -70,7 +70,9 @@ def open_sqlite(path: Path, bounds: Bounds) -> SqliteSession:
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
     except sa.exc.DBAPIError as error:
-        kind = ErpLocked if getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY else ErpUnreachable
+        kind = (
+            ErpLocked if getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY else ErpUnreachable
+        )
         raise kind(where=str(path), doing="opening it", reason=str(error.orig)) from error
     return SqliteSession(connection, str(path), bounds)
 

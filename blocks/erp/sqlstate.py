@@ -41,7 +41,13 @@ _CLASSES: Final[dict[str, type[ErpError]]] = {
     "44": ErpValueRefused,
 }
 # Neither libpq nor the driver gives a state when a connection is refused.
-_REFUSALS: Final = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf", "Login failed")
+_REFUSALS: Final = (
+    "authentication failed",
+    "no password supplied",
+    "does not exist",
+    "pg_hba.conf",
+    "Login failed",
+)
 
 
 def is_refusal(reason: str) -> bool:

@@ -91,10 +91,24 @@ class Statements:
         source = _source(table, [column, *_named(conditions)])
         return self._compiled(_under(sa.select(sa.func.max(source.c[column])), source, conditions))
 
+    def ceiling(
+        self, table: str, column: str, conditions: Sequence[Condition], count: int
+    ) -> Statement:
+        """The value of a column at the `count`-th row from below: the last of the lowest so many."""
+        source = _source(table, [column, *_named(conditions)])
+        lowest = _under(sa.select(source.c[column].label("v")), source, conditions)
+        lowest = lowest.where(source.c[column].is_not(None)).order_by(source.c[column])
+        # Literals: bound values of its own would have no name among `p0`, `p1`.
+        first = lowest.limit(sa.literal_column(str(int(count)))).offset(sa.literal_column("0"))
+        inner = first.subquery("lowest")
+        return self._compiled(sa.select(sa.func.max(inner.c.v)))
+
     def longest(self, table: str, columns: Sequence[str]) -> Statement:
         """The greatest number of signs in text columns."""
         source = _source(table, columns)
-        return self._compiled(sa.select(*(sa.func.max(sa.func.char_length(source.c[each])) for each in columns)))
+        return self._compiled(
+            sa.select(*(sa.func.max(sa.func.char_length(source.c[each])) for each in columns))
+        )
 
     def totals(self, table: str, sums: Sequence[str], conditions: Sequence[Condition]) -> Statement:
         """The number of rows and the exact sums of columns."""

@@ -188,6 +188,16 @@ class Erp(Frozen):
     """The exchange with the customer's ERP."""
 
     sync_interval_minutes: Minutes = ours(5, "S-4.2.1", "How often transactions are exchanged.")
+    connection: BlockName | None = Field(
+        default=None, description="Block of the ERP; none: nothing is exchanged."
+    )
+    suite: BlockName | None = Field(default=None, description="Block of the Suite's database.")
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.connection is None) != (self.suite is None):
+            raise refusal("only one end of the exchange is named", "both connection and suite, or neither")
+        return self
 
 
 class Availability(Frozen):

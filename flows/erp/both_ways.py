@@ -1,0 +1,111 @@
+"""One exchange: in from the ERP, out to it, or both compared (S-4.2.1); and what operators see of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nakoming.records.events import Event
+from tasks.erp import exchange, shown
+from tasks.erp.health import left_alone_until
+
+if TYPE_CHECKING:
+    from nakoming.records.store import Tx
+    from tasks.case_run import CaseRun
+
+EXCHANGED = "exchanged"
+COMPARED = "both sides are equal"
+LEFT_ALONE = "left alone: the ERP does not answer"
+NOT_REACHED = "the ERP does not answer"
+REFUSED = "not all was taken: something was refused"
+DIFFERS = "the two sides differ"
+RED = frozenset({LEFT_ALONE, NOT_REACHED, REFUSED, DIFFERS})
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What this run does, from what it was started with."""
+
+    case: CaseRun
+    link: exchange.Link
+    mode: str
+    order: str | None
+    dry_run: bool
+
+    @property
+    def compares(self) -> bool:
+        """Whether both sides are compared and nothing is changed."""
+        return self.mode == "compare"
+
+    def is_left_alone(self) -> bool:
+        """Whether the ERP failed so often that it is not tried now; the operators know."""
+        until = self.case.record("start/1/left-alone", self._left_alone)
+        return until is not None
+
+    def _left_alone(self, tx: Tx) -> Any:
+        return left_alone_until(tx, self.case.customer, self.link.erp)
+
+    def fetched_and_sent(self) -> str:
+        """In, then out: what the Suite tells stands on what it knows."""
+        fetched = []
+        for name in exchange.INTERFACES:
+            got = self.case.do(
+                f"fetch/1/{name}",
+                exchange.fetch,
+                link=self.link,
+                table=name,
+                full=self.mode == "full",
+                order=self.order,
+                dry_run=self.dry_run,
+            )
+            fetched.append(got)
+            if got.down is not None:
+                return self._ended(NOT_REACHED, fetched, exchange.SentBack())
+        sent = exchange.SentBack()
+        if not self.dry_run:
+            sent = self.case.do("send/1/outbox", exchange.send_back, link=self.link, order=self.order)
+        if sent.down is not None:
+            return self._ended(NOT_REACHED, fetched, sent)
+        refused = sent.refused or any(each.refused for each in fetched)
+        return self._ended(REFUSED if refused else EXCHANGED, fetched, sent)
+
+    def compared(self) -> str:
+        """Every table on both sides; a difference makes the run red and is told."""
+        found = [
+            self.case.do(f"compare/1/{name}", exchange.compare, link=self.link, table=name)
+            for name in exchange.INTERFACES
+        ]
+        counts = {each.interface: each.model_dump() for each in found}
+        self.case.prove("evidence/1/compared", Event.ERP_COMPARED, clause="S-4.2.1", tables=counts)
+        shown.publish_comparison(self.case.customer, found)
+        if any(each.down for each in found):
+            return NOT_REACHED
+        if all(each.equal for each in found):
+            return COMPARED
+        exchange.tell_differences(self.case, found)
+        return DIFFERS
+
+    def _ended(self, outcome: str, fetched: list[exchange.Fetched], sent: exchange.SentBack) -> str:
+        self.case.prove(
+            "evidence/1/exchanged",
+            Event.ERP_EXCHANGED,
+            clause="S-4.2.1",
+            outcome=outcome,
+            dry_run=self.dry_run,
+            fetched={each.interface: each.counts for each in fetched},
+            sent=sent.counts,
+        )
+        shown.publish_exchange(self.case.customer, outcome, fetched, sent)
+        return outcome
+
+
+def of_case(case: CaseRun) -> Exchange:
+    """The exchange of a case, with the connections that the customer's agreement names.
+
+    Raises:
+        NoErp: it names none.
+    """
+    given = case.case.parameters
+    with case.records.read() as tx:
+        link = exchange.link_of(tx, case.customer, case.case.agreement_version)
+    return Exchange(case, link, given["mode"], given["order"] or None, given["dry_run"])

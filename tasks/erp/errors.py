@@ -1,0 +1,88 @@
+"""What can go wrong in the exchange with an ERP, beside what the connections and contracts say."""
+
+from __future__ import annotations
+
+from nakoming.errors import NakomingError
+
+
+class ExchangeError(NakomingError):
+    """Something of the exchange with an ERP."""
+
+    code = "NK7300"
+
+
+class NoErp(ExchangeError):
+    """A customer whose agreement names no ERP."""
+
+    template = (
+        "The agreement of '{customer}' names no connection to an ERP; set erp.connection and erp.suite to "
+        "the names of their blocks."
+    )
+    code = "NK7301"
+    exit_status = 2
+
+
+class BatchRefused(ExchangeError):
+    """Too many bad rows: nothing of the batch was loaded."""
+
+    template = (
+        "{bad} of {rows} rows of {interface} are bad, more than the {limit} that its data contract allows; "
+        "nothing of the batch was loaded. Most of them: {reason}"
+    )
+    code = "NK7302"
+
+
+class SchemaDrifted(ExchangeError):
+    """The ERP's table is not what the contract says."""
+
+    template = "{interface} is no longer what its data contract says, and nothing was loaded: {changes}"
+    code = "NK7303"
+
+
+class OtherRunLoads(ExchangeError):
+    """Another run moved the watermark in the meantime."""
+
+    template = "Another run loads {interface} of '{customer}' at this instant; this one stops here."
+    code = "NK7304"
+
+
+class UnknownInterface(ExchangeError):
+    """A name that no data contract has."""
+
+    template = "There is no interface '{interface}'; allowed: {allowed}."
+    code = "NK7305"
+    exit_status = 2
+
+
+class UnknownEntry(ExchangeError):
+    """A quarantined row, or a dead letter, that is not there or not waiting."""
+
+    template = (
+        "{kind} {number} of '{customer}' does not wait for a decision; `nakoming erp status` lists what does."
+    )
+    code = "NK7306"
+    exit_status = 2
+
+
+class OutboxUnreadable(ExchangeError):
+    """A row of the Suite's outbox that cannot be understood."""
+
+    template = "Row {number} of the Suite's outbox ({interface}) cannot be read: {reason}"
+    code = "NK7307"
+
+
+class Differences(ExchangeError):
+    """The two sides do not agree."""
+
+    template = "The two sides differ for {customer}: {summary}"
+    code = "NK7308"
+
+
+class TooManyGone(ExchangeError):
+    """So many rows vanished at the ERP that something else is wrong: nothing is removed."""
+
+    template = (
+        "{gone} of {known} rows of {interface} are no longer at the ERP, more than {limit}; nothing was "
+        "removed. If that is right, remove them in the Suite, or replace the ERP's table in parts."
+    )
+    code = "NK7309"

@@ -1,0 +1,208 @@
+"""The steps of an exchange: each once in a case, each harmless when a crash makes it happen again (S-4.2.1)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from blocks.erp.errors import ErpError
+from nakoming.records import agreements
+from tasks import operators
+from tasks.erp import comparing, fetching, health
+from tasks.erp import write_back as writing_back
+from tasks.erp.connections import erp_session, suite_engine
+from tasks.erp.errors import BatchRefused, NoErp, OtherRunLoads, OutboxUnreadable, SchemaDrifted, TooManyGone
+from tasks.erp.interfaces import INBOUND, interface
+from tasks.steps import Work, repeat, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+    from blocks.erp.protocol import ErpSession
+    from nakoming.records.store import Tx
+    from tasks.case_run import CaseRun
+
+_HOUR = timedelta(hours=1)
+REFUSALS = (BatchRefused, SchemaDrifted, TooManyGone)
+
+
+class Link(BaseModel):
+    """A customer's ERP and Suite, by the names of their blocks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    erp: str
+    suite: str
+
+
+class Fetched(BaseModel):
+    """What became of one interface. `refused`: nothing more was loaded, and why; `down`: nobody answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+    interface: str
+    counts: dict[str, int] = {}
+    refused: str | None = None
+    down: str | None = None
+
+
+class SentBack(BaseModel):
+    """What became of the Suite's outbox."""
+
+    model_config = ConfigDict(frozen=True)
+
+    counts: dict[str, int] = {}
+    refused: str | None = None
+    down: str | None = None
+
+
+class SideBySide(BaseModel):
+    """One table on both sides."""
+
+    model_config = ConfigDict(frozen=True)
+
+    interface: str
+    equal: bool
+    found: dict[str, Any] = {}
+    refused: str | None = None
+    down: str | None = None
+
+
+@step(
+    doubt=repeat("a watermark is committed with its rows; a row that is there is left alone"), timeout=_HOUR
+)
+def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None, dry_run: bool) -> Fetched:
+    """Bring one interface up to date."""
+    asked = fetching.Asked(
+        customer=work.customer, run=work.lease.key, full=full, order=order, dry_run=dry_run
+    )
+    try:
+        with both_sides(work, link) as (session, engine):
+            loaded = fetching.fetch(session, engine, interface(table), asked, _clock(work))
+    except REFUSALS as refused:
+        _tell_refused(work, table, str(refused))
+        return Fetched(interface=table, refused=str(refused))
+    except OtherRunLoads as other:
+        return Fetched(interface=table, refused=str(other))
+    except ErpError as failed:
+        return Fetched(interface=table, down=str(failed))
+    return Fetched(interface=table, counts=asdict(loaded))
+
+
+@step(doubt=repeat("each row has a key that the ERP keeps unique"), timeout=_HOUR)
+def send_back(work: Work, *, link: Link, order: str | None) -> SentBack:
+    """Send what the Suite has put into its outbox."""
+    try:
+        with both_sides(work, link) as (session, engine):
+            sent = writing_back.write_back(session, engine, work.customer, _clock(work), order=order)
+            if sent.dead:
+                _tell_dead_letters(work, engine)
+    except OutboxUnreadable as unreadable:
+        _tell_refused(work, "outbox", str(unreadable))
+        return SentBack(refused=str(unreadable))
+    except ErpError as failed:
+        return SentBack(down=str(failed))
+    return SentBack(counts=asdict(sent))
+
+
+@step(doubt=repeat("it reads both sides and changes nothing"), timeout=_HOUR)
+def compare(work: Work, *, link: Link, table: str) -> SideBySide:
+    """Compare one table on both sides."""
+    try:
+        with both_sides(work, link) as (session, engine):
+            compared = comparing.compare(session, engine, interface(table))
+    except REFUSALS as refused:
+        return SideBySide(interface=table, equal=False, refused=str(refused))
+    except ErpError as failed:
+        return SideBySide(interface=table, equal=False, down=str(failed))
+    return SideBySide(interface=table, equal=compared.is_equal, found=asdict(compared))
+
+
+@contextmanager
+def both_sides(work: Work, link: Link) -> Iterator[tuple[ErpSession, Engine]]:
+    """Both connections, for one step; how the ERP's one fares is counted."""
+    try:
+        with erp_session(link.erp) as session:
+            yield session, suite_engine(link.suite)
+    except ErpError as failed:
+        with work.records.write() as tx:
+            health.failed(tx, work.customer, link.erp, str(failed))
+        raise
+    with work.records.write() as tx:
+        health.succeeded(tx, work.customer, link.erp)
+
+
+def tell_differences(case: CaseRun, found: list[SideBySide]) -> None:
+    """Tell the operators which tables differ, once for this comparison."""
+    said = "; ".join(f"{each.interface}: {_said(each)}" for each in found if not each.equal)
+
+    def write(tx: Tx) -> None:
+        operators.tell_exchange(
+            tx, case.customer, f"differs/{case.lease.case_id}", "exchange_differs", {"error": said}
+        )
+
+    case.record("told/1/differences", write, said=said)
+
+
+def _said(each: SideBySide) -> str:
+    if each.refused:
+        return each.refused
+    names = ("missing", "different", "left_over")
+    return ", ".join(f"{len(each.found[name])} {name.replace('_', ' ')}" for name in names)
+
+
+def _clock(work: Work) -> Any:
+    def now() -> datetime:
+        with work.records.read() as tx:
+            return tx.now
+
+    return now
+
+
+def _tell_refused(work: Work, name: str, error: str) -> None:
+    """Once for each reason on each day: the same refusal comes back every few minutes."""
+    with work.records.write() as tx:
+        about = f"refused/{name}/{tx.now:%Y-%m-%d}/{hash_of(error)}"
+        values = {"interface": name, "error": error}
+        operators.tell_exchange(tx, work.customer, about, "exchange_refused", values)
+
+
+def _tell_dead_letters(work: Work, engine: Engine) -> None:
+    with engine.connect() as connection:
+        letters = list(writing_back.dead_letters(connection))
+    if not letters:
+        return
+    first = letters[0]
+    values = {"count": str(len(letters)), "error": f"{first.interface} {first.order_number}: {first.message}"}
+    with work.records.write() as tx:
+        about = f"dead/{letters[-1].id}"
+        operators.tell_exchange(tx, work.customer, about, "exchange_dead_letters", values)
+
+
+def hash_of(text: str) -> str:
+    """A short name for a text: digits in it (counts) do not make it another."""
+    import hashlib
+
+    return hashlib.sha256("".join(c for c in text if not c.isdigit()).encode()).hexdigest()[:12]
+
+
+def link_of(tx: Tx, customer: str, version: int) -> Link:
+    """The connections that the agreement names.
+
+    Raises:
+        NoErp: it names none.
+    """
+    terms = agreements.get(tx, customer, version)
+    if terms.erp.connection is None or terms.erp.suite is None:
+        raise NoErp(customer=customer)
+    return Link(erp=terms.erp.connection, suite=terms.erp.suite)
+
+
+INTERFACES = INBOUND

@@ -1,0 +1,193 @@
+"""The good rows of a batch into the Suite's table, each booked as created or changed.
+
+On PostgreSQL one statement does both; elsewhere what will be created or changed is booked first.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, delete, func, insert, literal, literal_column, or_, select, update
+from sqlalchemy import table as named_table
+
+from tasks.erp.bookkeeping import overrulings, transactions
+from tasks.erp.loaded import Loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection, Select, Table, TableClause
+
+    from tasks.erp.checking import Checked
+    from tasks.erp.interfaces import Interface
+
+CREATED, CHANGED, REMOVED = "created", "changed", "removed"
+
+
+def merge(
+    connection: Connection, interface: Interface, staging: Table, checked: Checked, batch: int, at: datetime
+) -> Loaded:
+    """Write the good rows; what they overrule is recorded first. Rows that the ERP marked deleted go away."""
+    target = named_table(interface.target, *interface.target_columns)
+    whole = checked.good(interface.converted(staging, connection.dialect.name))
+    good = interface.living(whole, staging)
+    gone = interface.deleted(whole, staging)
+    removed = 0 if gone is None else remove(connection, interface, gone, batch)
+    overruled = _overruled(connection, interface, target, good, at)
+    counts = (
+        _merged_at_once(connection, interface, target, good, batch)
+        if connection.dialect.name == "postgresql"
+        else _merged_in_steps(connection, interface, target, good, batch)
+    )
+    created, changed = counts.get(CREATED, 0), counts.get(CHANGED, 0)
+    unchanged = checked.kept - created - changed - removed
+    return Loaded(created=created, changed=changed, unchanged=unchanged, removed=removed, overruled=overruled)
+
+
+def key_text(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """A key as the bookkeeping writes it: its parts with a slash between them."""
+    from sqlalchemy import String, cast
+
+    parts = [cast(column, String) for column in columns]
+    return reduce(lambda left, right: left.op("||")("/").op("||")(right), parts)
+
+
+def differs(target: Any, given: Any, names: list[str]) -> ColumnElement[bool]:
+    """Whether two rows (given as their columns) differ in one of these columns; nothing is a value too."""
+    return or_(literal(value=False), *(target[name].is_distinct_from(given[name]) for name in names))
+
+
+def same_key(interface: Interface, left: Any, right: Any) -> ColumnElement[bool]:
+    """Whether two rows (given as their columns) are one."""
+    return and_(*(left[name] == right[name] for name in interface.target_key))
+
+
+def _upsert(dialect: str) -> Any:
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as with_conflict
+    else:
+        from sqlalchemy.dialects.sqlite import insert as with_conflict  # type: ignore[assignment]
+    return with_conflict
+
+
+def _insertion(interface: Interface, target: TableClause, good: Select[Any], dialect: str) -> Any:
+    """INSERT … ON CONFLICT: a row that is there already, just as it came, is not written again."""
+    # SQLite takes ON for part of a join unless the SELECT has a WHERE; `good` has one.
+    statement = _upsert(dialect)(target).from_select(interface.target_names, good)
+    values = interface.target_values
+    if not values:
+        return statement.on_conflict_do_nothing(index_elements=interface.target_key)
+    changes: dict[str, Any] = {name: statement.excluded[name] for name in values}
+    if interface.local_change is not None:
+        changes[interface.local_change] = None  # what the Suite had changed itself has been overruled
+    return statement.on_conflict_do_update(
+        index_elements=interface.target_key,
+        set_=changes,
+        where=differs(target.c, statement.excluded, values),
+    )
+
+
+def _merged_at_once(
+    connection: Connection, interface: Interface, target: TableClause, good: Select[Any], batch: int
+) -> dict[str, int]:
+    # PostgreSQL leaves xmax at 0 in a row that this statement inserted.
+    created: ColumnElement[Any] = literal_column("(xmax = 0)").label("nakoming_created")
+    keys = [target.c[name] for name in interface.target_key]
+    merged = (
+        _insertion(interface, target, good, "postgresql")
+        .returning(key_text(keys).label("nakoming_key"), created)
+        .cte("merged")
+    )
+    change = case((merged.c.nakoming_created, CREATED), else_=CHANGED)
+    booked = (
+        insert(transactions)
+        .from_select(["batch", "key", "change"], select(literal(batch), merged.c.nakoming_key, change))
+        .returning(transactions.c.change)
+        .cte("booked")
+    )
+    counted = select(booked.c.change, func.count()).group_by(booked.c.change)
+    return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def _merged_in_steps(
+    connection: Connection, interface: Interface, target: TableClause, good: Select[Any], batch: int
+) -> dict[str, int]:
+    given = good.subquery("given")
+    joined = given.outerjoin(target, same_key(interface, target.c, given.c))
+    missing = target.c[interface.target_key[0]].is_(None)
+    key = key_text([given.c[name] for name in interface.target_key])
+    counts = {}
+    for change, which in ((CREATED, missing), (CHANGED, _changed(interface, target, given, missing))):
+        rows = select(literal(batch), key, literal(change)).select_from(joined).where(which)
+        booked = insert(transactions).from_select(["batch", "key", "change"], rows)
+        counts[change] = connection.execute(booked).rowcount
+    connection.execute(_insertion(interface, target, good, connection.dialect.name))
+    return counts
+
+
+def _changed(interface: Interface, target: TableClause, given: Any, missing: Any) -> ColumnElement[bool]:
+    if not interface.target_values:
+        return literal(value=False)
+    return and_(~missing, differs(target.c, given.c, interface.target_values))
+
+
+def _overruled(
+    connection: Connection, interface: Interface, target: TableClause, good: Select[Any], at: datetime
+) -> int:
+    """Master data that somebody changed in the Suite since: the ERP wins, and what it overrules is kept."""
+    if interface.local_change is None or not interface.target_values:
+        return 0
+    given = good.subquery("given")
+    names = interface.target_values
+    query = (
+        select(
+            key_text([given.c[name] for name in interface.target_key]).label("nakoming_key"),
+            *(target.c[name].label(f"lost_{name}") for name in names),
+            *(given.c[name].label(f"won_{name}") for name in names),
+        )
+        .select_from(given.join(target, same_key(interface, target.c, given.c)))
+        .where(target.c[interface.local_change].is_not(None), differs(target.c, given.c, names))
+    )
+    rows = [
+        {
+            "interface": interface.name,
+            "key": row["nakoming_key"],
+            "winner": "erp",
+            "details": json.dumps(_lost_and_won(row, names)),
+            "overruled_at": at,
+        }
+        for row in connection.execute(query).mappings()
+    ]
+    if rows:
+        connection.execute(insert(overrulings), rows)
+    return len(rows)
+
+
+def _lost_and_won(row: Any, names: list[str]) -> dict[str, list[str]]:
+    pairs = {name: [str(row[f"lost_{name}"]), str(row[f"won_{name}"])] for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def remove(connection: Connection, interface: Interface, gone: Select[Any], batch: int) -> int:
+    """Follow the ERP where rows went away: `gone` selects their target keys. They are deleted, or closed.
+
+    What the contract sets on a removed row (a status) keeps what people registered on it; without that the
+    row is deleted.
+    """
+    target = named_table(interface.target, *interface.target_columns)
+    keys = gone.subquery("gone")
+    there = same_key(interface, target.c, keys.c)
+    wanted = there if not interface.on_removal else and_(there, interface.open_rows(target))
+    key = key_text([target.c[name] for name in interface.target_key])
+    rows = select(literal(batch), key, literal(REMOVED)).select_from(target.join(keys, there)).where(wanted)
+    booked = connection.execute(insert(transactions).from_select(["batch", "key", "change"], rows)).rowcount
+    match = select(literal(1)).select_from(keys).where(there).correlate(target).exists()
+    if interface.on_removal:
+        closed = update(target).where(match, interface.open_rows(target)).values(interface.on_removal)
+        connection.execute(closed)
+    else:
+        connection.execute(delete(target).where(match))
+    return booked
