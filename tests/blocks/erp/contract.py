@@ -127,7 +127,12 @@ class ReadingContract:
         with erp.block().connect() as session:
             assert numbers(session, Since("changed_at", at[2])) == ["B-2"]
             assert numbers(session, Since("changed_at", at[2], timedelta(0))) == ["B-1", "B-2"]
-            assert numbers(session, Since("changed_at", at[2], timedelta(hours=1))) == ["A-1", "A-2", "B-1", "B-2"]
+            assert numbers(session, Since("changed_at", at[2], timedelta(hours=1))) == [
+                "A-1",
+                "A-2",
+                "B-1",
+                "B-2",
+            ]
             assert numbers(session, Since("changed_at", None)) == ["A-1", "A-2", "B-1", "B-2"]
             assert numbers(session, Since("changed_at", None), at[1]) == ["A-1", "A-2"]
             assert numbers(session, Since("changed_at", at[0]), at[2]) == ["A-2", "B-1"]
@@ -475,4 +480,3 @@ class BadDaysContract:
 
 class ErpContract(ReadingContract, WatermarkContract, SchemaContract, WritingContract, BadDaysContract):
     """All of it; inherit it with a fixture `erp`."""
-

@@ -96,7 +96,9 @@ class PostgresErp:
 
     def waiting_for_a_lock(self) -> bool:
         """Whether somebody waits for a lock now."""
-        query = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{self.database}' AND wait_event_type = 'Lock'"
+        query = (
+            f"SELECT 1 FROM pg_stat_activity WHERE datname = '{self.database}' AND wait_event_type = 'Lock'"
+        )
         return bool(self.ask(query))
 
     def account(self, name: str, password: str) -> None:

@@ -41,7 +41,9 @@ def _wide(erp: OdbcErp) -> None:
         "ADD tiny smallint DEFAULT -32768"
     )
     erp.run("UPDATE orders SET note = repeat('漢😀', 10000) WHERE number = 'A-1'")
-    erp.run("UPDATE orders SET changed_at = '9999-12-31 23:59:59.999999', weight = 'NaN' WHERE number = 'A-2'")
+    erp.run(
+        "UPDATE orders SET changed_at = '9999-12-31 23:59:59.999999', weight = 'NaN' WHERE number = 'A-2'"
+    )
 
 
 def _batched(session: OdbcSession, columns: list[str], *args: Any, **given: Any) -> list[tuple[Any, ...]]:
@@ -162,9 +164,7 @@ def test_a_connection_described_wrongly(settings: dict[str, str], words: str) ->
 def test_no_value_begins_another_word() -> None:
     address = Address("/opt/lib driver.so", {"Server": "a;PWD=x", "Database": "b}c"}, "{me}", "mssql")
     text = address.connection_string("p;w}d", 10)
-    assert text == (
-        "Driver={/opt/lib driver.so};Server={a;PWD=x};Database={b}}c};UID={{me}}};PWD={p;w}}d};"
-    )
+    assert text == ("Driver={/opt/lib driver.so};Server={a;PWD=x};Database={b}}c};UID={{me}}};PWD={p;w}}d};")
 
 
 def test_the_numbers_used_here_are_what_they_should_be() -> None:

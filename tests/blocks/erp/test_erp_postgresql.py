@@ -55,7 +55,9 @@ def test_a_copy_reads_what_read_would(erp: PostgresErp) -> None:
             out = io.BytesIO()
             query = session.copy_query("orders", ["number"], since, upto, only=only)
             session.copy_out(query, out.write, binary=False)  # type: ignore[arg-type]  # what it returns is ignored
-            assert sorted(out.getvalue().decode().split("\n")[:-1]) == numbers(session, since, upto, only=only)
+            assert sorted(out.getvalue().decode().split("\n")[:-1]) == numbers(
+                session, since, upto, only=only
+            )
 
 
 def test_a_copy_that_fails_leaves_nothing_and_the_session_whole(erp: PostgresErp) -> None:
