@@ -1,4 +1,4 @@
-"""The steps of an exchange: each once in a case, each harmless when a crash makes it happen again (S-4.2.1)."""
+"""The steps of an exchange: each once in a case, and harmless when a crash repeats it (S-4.2.1)."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _windows(session: ErpSession, engine: Engine, interface: Interface, asked: A
         newer = Since(change.column, after)
         upto = session.ceiling(interface.source, newer, window.mark, asked.batch_rows)
         if upto is None:
-            # Nothing is newer. What was changed late (the overlap) and what lies ahead of the ERP's clock is read.
+            # Nothing is newer. What changed late (the overlap) or ahead of the ERP's clock is read.
             if first and (change.overlap is not None or window.ahead is not None):
                 yield _Window(window.since, None, window.mark, stood.batches)
             return

@@ -1,7 +1,7 @@
 """Which occasion a run of the exchange is: a scheduled instant, or one that an operator names.
 
-After an outage the runs that were missed all come at once; only the newest of them does the work (one exchange
-catches up with everything), the others end and say so.
+After an outage the runs that were missed all come at once; only the newest of them does the work (one
+exchange catches up with everything), the others end and say so.
 """
 
 from __future__ import annotations

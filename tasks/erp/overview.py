@@ -104,10 +104,10 @@ def write_overview(
     engine: Engine, path: Path, *, start: datetime, end: datetime, language: Language
 ) -> Overview:
     """Write all transactions from `start` until before `end`, at one instant of the ledger."""
+    _prepared(engine)
     with engine.connect() as connection:
-        _prepared(engine)
         if connection.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
             counts = [_count(connection, query) for query in _queries(start, end)]
             sheets = _sheets(connection, start, end, _WORDS[language], language)

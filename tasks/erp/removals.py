@@ -1,4 +1,4 @@
-"""Rows that the ERP no longer has, found by comparing the keys of both sides (contracts with `key_comparison`)."""
+"""Rows that the ERP no longer has, found by comparing the keys of both sides (`key_comparison`)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The staging table: a batch as it came from the ERP, in the Suite's database, for one transaction.
 
-Between two PostgreSQL databases the rows never pass through Python: the staging table has the ERP's own types and
-takes the bytes of its COPY. From everywhere else values come as text: what they mean is the contract's judgement,
-so that one unreadable number is a bad row and not the end of the batch.
+Between two PostgreSQL databases the rows never pass through Python: the staging table has the ERP's own types
+and takes the bytes of its COPY. From everywhere else values come as text: what they mean is the contract's
+judgement, so that one unreadable number is a bad row and not the end of the batch.
 """
 
 from __future__ import annotations
