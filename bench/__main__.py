@@ -23,6 +23,7 @@ BENCHMARKS = {
     "waiting-cases": "bench.waiting_cases",
     "evidence-verify": "bench.evidence_verify",
     "portal-post": "bench.portal_post",
+    "excel-overview": "bench.excel_overview",
     "demo": "bench.demo_time",
 }
 
