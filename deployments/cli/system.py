@@ -76,10 +76,14 @@ def demo(
     options: Options,
 ) -> None:
     """Play a real request for change with the demo vendor, from the question to production."""
-    from deployments.embedded.background import started, stay
+    from deployments.embedded.background import noting_interrupts, started, stay
 
     say(STARTING)
-    with _prepared(Home.of(Settings()).demo) as prepared, started(Settings(), options) as system:
+    with (
+        noting_interrupts() as interrupted,
+        _prepared(Home.of(Settings()).demo) as prepared,
+        started(Settings(), options) as system,
+    ):
         system.enter()
         from rich.console import Console
 
@@ -88,7 +92,7 @@ def demo(
         prepared()
         status = play(system, wait=wait, console=Console())
         if wait:
-            stay(system)
+            stay(system, interrupted)
     if status:
         raise typer.Exit(status)
 

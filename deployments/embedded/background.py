@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ from deployments.embedded.errors import SystemNotStartedError
 from deployments.embedded.home import HOUSE, Home, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from deployments.embedded.options import Options
     from deployments.embedded.system import System
@@ -49,10 +51,30 @@ def started(settings: Settings, options: Options) -> Iterator[System]:
         _end(process)
 
 
-def stay(described: System) -> None:
-    """Return when the system has ended, or at Ctrl-C."""
+@contextmanager
+def noting_interrupts() -> Iterator[Callable[[], bool]]:
+    """Note Ctrl-C besides raising it; gives whether there was one.
+
+    Python drops an exception that is raised while an object is being destroyed: a Ctrl-C in that instant
+    would be lost.
+    """
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, note)
     try:
-        while system.running(described.settings) is not None:
+        yield lambda: bool(noted)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def stay(described: System, interrupted: Callable[[], bool]) -> None:
+    """Return when the system has ended, or at Ctrl-C, also one that came before."""
+    try:
+        while not interrupted() and system.running(described.settings) is not None:
             time.sleep(ASK_AGAIN_SECONDS)
     except KeyboardInterrupt:
         return
