@@ -12,18 +12,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from blocks.build_command import BuildCommand, TestCommand
     from blocks.deploy_script import DeployScript
+    from blocks.erp.database import ErpDatabase
+    from blocks.erp.inbox import ErpInbox
+    from blocks.erp.odbc import ErpOdbc
     from blocks.mail_server import MailServer
     from blocks.mailbox import Mailbox
     from blocks.ssh import SshHost
+    from blocks.suite_database import SuiteDatabase
 
-__all__ = ["BuildCommand", "DeployScript", "MailServer", "Mailbox", "SshHost", "TestCommand"]
+__all__ = [
+    "BuildCommand",
+    "DeployScript",
+    "ErpDatabase",
+    "ErpInbox",
+    "ErpOdbc",
+    "MailServer",
+    "Mailbox",
+    "SshHost",
+    "SuiteDatabase",
+    "TestCommand",
+]
 
 _MODULES = {
     "BuildCommand": "blocks.build_command",
     "DeployScript": "blocks.deploy_script",
+    "ErpDatabase": "blocks.erp.database",
+    "ErpInbox": "blocks.erp.inbox",
+    "ErpOdbc": "blocks.erp.odbc",
     "MailServer": "blocks.mail_server",
     "Mailbox": "blocks.mailbox",
     "SshHost": "blocks.ssh",
+    "SuiteDatabase": "blocks.suite_database",
     "TestCommand": "blocks.build_command",
 }
 

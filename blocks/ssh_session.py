@@ -142,6 +142,28 @@ class SshSession:
             return _remote_digest(sftp, remote)
 
     @contextmanager
+    def files(self, answer_within: timedelta) -> Iterator[paramiko.SFTPClient]:
+        """Open a client for files; its errors are the caller's to read.
+
+        Args:
+            answer_within: how long each answer may take.
+
+        Raises:
+            SshConnectionLost: the connection is gone, or the account has no SFTP.
+        """
+        try:
+            client = paramiko.SFTPClient.from_transport(self._transport)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise self._lost("the opening of SFTP") from error
+        if client is None:
+            raise self._lost("the opening of SFTP")
+        with client:
+            channel = client.get_channel()
+            if channel is not None:
+                channel.settimeout(answer_within.total_seconds())
+            yield client
+
+    @contextmanager
     def _sftp(self, path: str, done: str) -> Iterator[paramiko.SFTPClient]:
         try:
             client = paramiko.SFTPClient.from_transport(self._transport)

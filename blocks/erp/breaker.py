@@ -1,6 +1,6 @@
 """A circuit breaker as plain data: an ERP that fails again and again is left alone for a while.
 
-Nothing here holds state or reads a clock: who uses it keeps the breaker (one a connection) and gives the time.
+Nothing here holds state or reads a clock: its user keeps the breaker, one a connection, and gives the time.
 """
 
 from __future__ import annotations
@@ -50,5 +50,5 @@ class Breaker:
         return Breaker()
 
     def opens(self, now: datetime) -> bool:
-        """Whether one more failure now would open it for the first time: then, and only then, tell somebody."""
+        """Whether one more failure would open it for the first time: then, and only then, tell somebody."""
         return self.open_until is None and self.after_failure(now).open_until is not None

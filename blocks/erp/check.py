@@ -14,7 +14,8 @@ def said_of(session: SqlSession) -> tuple[str, ...]:
     if session.holds_keys:
         keys = f"It keeps our keys in {table}: what is written back happens exactly once."
     else:
-        keys = f"It has no {table or 'table of keys'}: what is written back is found by natural keys, or by a key column."
+        place = table or "table of keys"
+        keys = f"It has no {place}: what is written back is found by natural keys, or by a key column."
     return (
         f"The ERP {session.where} answers and lets us in.",
         f"Its clock says {session.now():%Y-%m-%d %H:%M:%S} UTC.",

@@ -1,4 +1,4 @@
-"""Whether what stands at an ERP is what was written, exactly; other forms of the same value are no difference."""
+"""Whether what stands at an ERP is what was written: exactly, though perhaps in another form of the value."""
 
 from __future__ import annotations
 

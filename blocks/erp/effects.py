@@ -1,7 +1,7 @@
 """Effects at an ERP: each once, in order within an order number, and compared after they were written.
 
-A key stands in the same transaction as what it proves. Where the ERP has no place for keys, the row is looked for
-first by its natural key: at least once, with detection.
+A key stands in the same transaction as what it proves. Where the ERP has no place for keys, the row is looked
+for first by its natural key: at least once, with detection.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST_SLOW: Final = 3
 
 
 class _NotOne(Exception):
-    """An effect does not meet the row it needs; it rolls the transaction back and never leaves this module."""
+    """An effect does not meet the row it needs; rolls the transaction back, and never leaves this module."""
 
 
 @dataclass
@@ -154,7 +154,7 @@ def _named(effect: OutEffect) -> str:
 
 
 def read_back(session: SqlSession, effects: Sequence[OutEffect]) -> list[Found | Missing | Different]:
-    """Compare what stands there with what was written; later effects on a row have the last word on a column."""
+    """Compare what stands there with what was written; of two effects on a column the later counts."""
     last = _last_words(effects)
     return [_compared(session, effect, last) for effect in effects]
 

@@ -100,8 +100,8 @@ class ErpKeyMissing(ErpError):
 class WatermarkInFuture(ErpError):
     """Changes made until the ERP's clock passes the watermark would be missed without a sign.
 
-    It does not heal by waiting: what changed while the clock was behind stays behind the watermark. The table is
-    to be read in full once, or the watermark set back by a person.
+    It does not heal by waiting: what changed while the clock was behind stays behind the watermark. The table
+    is to be read in full once, or the watermark set back by a person.
     """
 
     template = (
@@ -171,9 +171,11 @@ class InboxReadOnly(ErpError):
 
 
 class InboxFileChanged(ErpError):
-    """A file grew, shrank or was replaced while it was read; nothing of it is kept."""
+    """A file grew, shrank or was replaced since it was listed; nothing of it is kept, and it stays there."""
 
-    template = "{path} in the inbox {where} changed while it was read; it is left until it rests."
+    template = (
+        "{path} in the inbox {where} is not the file any more that was listed; it is left until it rests."
+    )
     code = "NK7222"
 
 
@@ -184,8 +186,15 @@ class InboxNameRefused(ErpError):
     code = "NK7223"
 
 
-class InboxAnswerDiffers(ErpError):
-    """Another answer to the same content stands there already."""
+class InboxFileTooLarge(ErpError):
+    """A file that is larger than the inbox allows; nothing of it was read."""
 
-    template = "{path} in the inbox {where} already holds another answer."
+    template = "{path} in the inbox {where} has {size} bytes; {most} are allowed."
     code = "NK7224"
+
+
+class InboxLost(ErpError):
+    """The connection broke; whatever was being done can be done again."""
+
+    template = "The connection to the inbox {where} broke while {path} was {done}: {reason}."
+    code = "NK7225"

@@ -63,7 +63,7 @@ class Limits(BaseModel):
     )
     key_table: str | None = Field(
         default="suite_keys",
-        description="Its table of idempotency keys (external_key, at), when it stands there; or schema.table.",
+        description="Its table of idempotency keys (external_key, at), used when it stands there.",
     )
 
     def bounds(self) -> Bounds:

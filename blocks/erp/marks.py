@@ -1,4 +1,4 @@
-"""Watermarks of change time: earlier by an overlap, beside the ERP's clock, in the column's own kind of value."""
+"""Watermarks of change time: earlier by an overlap, beside the ERP's clock, in the form of their column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _A_DAY: Final = timedelta(days=1)
 
 
 def as_instant(value: Any, zone: ZoneInfo) -> datetime | None:
-    """The instant in UTC that a value means; None when it is no instant. Without a zone it is the ERP's time."""
+    """The instant in UTC that a value means; None when it is none. Without a zone it is the ERP's time."""
     if isinstance(value, str):
         if not _TEXT.fullmatch(value):
             return None
@@ -48,7 +48,7 @@ def earlier(value: Any, overlap: timedelta, zone: ZoneInfo) -> Any:
 def like(pattern: Any, instant: datetime, zone: ZoneInfo) -> Any:
     """An instant as the same kind of value as `pattern`; as text rounded down to its whole seconds.
 
-    Text without a fraction stands before every text that goes on with one, so nothing of its second is missed.
+    Text without a fraction sorts before the text that goes on with one: nothing of its second is missed.
     """
     named = _zone_named(pattern)
     local = instant.astimezone(named) if named else instant.astimezone(zone).replace(tzinfo=None)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:\\,-]*")
-# PostgreSQL's driver: truth as truth; no savepoint before each statement, under which no snapshot can be shared;
-# and no cursors of its own, for it dies with the whole process when the line is cut between two of their rows.
+# PostgreSQL's driver: truth as truth; no savepoint before each statement, under which no snapshot can be
+# shared; no cursors of its own, for a line that is cut between two of their rows ends the whole process.
 _POSTGRESQL: Final = {"BoolsAsChar": "0", "Protocol": "7.4-1", "UseDeclareFetch": "0"}
 
 

@@ -1,8 +1,8 @@
 """Bulk reading over ODBC as Arrow record batches, for tables of which every column is exact in them.
 
-Found with PostgreSQL's driver, and therefore done otherwise here: floats came as 32 bits (64 are asked for), a
-decimal that is no number came as 0.00 (decimals come as text and are converted here), and text, whose length
-the driver makes up, needs a buffer of its real length (which is asked for, in the same snapshot).
+Found with PostgreSQL's driver, and therefore done otherwise here: floats came as 32 bits (64 are asked for),
+a decimal that is no number came as 0.00 (decimals come as text and are converted here), and text, whose
+length the driver makes up, needs a buffer of its real length (which is asked for, in the same snapshot).
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def read(
         plan: of its columns.
         chunk_rows: rows a batch at most.
         text_signs: greatest length of a text without a declared one.
-        postgresql: its driver gives UTF-8 as it stands, whatever the locale, where of others UTF-16 is asked; and
-            the rows come through a cursor of the server's (see `blocks.erp.odbc_address`).
+        postgresql: its driver gives UTF-8 as it stands, whatever the locale, where of others UTF-16 is asked;
+            and the rows come through a cursor of the server's (see `blocks.erp.odbc_address`).
     """
     import arrow_odbc  # heavy, and of no use without libodbc
 

@@ -47,8 +47,9 @@ def dialect_of(name: str) -> sa.Dialect:
 class OdbcSession(SqlSession):
     """Made by `blocks.erp.odbc_connect.open_odbc`.
 
-    Its snapshots are REPEATABLE READ at PostgreSQL and SNAPSHOT at SQL Server where the database allows it; where
-    not, a watermark is read before the rows, so that what changes between them is read again, never missed.
+    Its snapshots are REPEATABLE READ at PostgreSQL and SNAPSHOT at SQL Server where the database allows it;
+    where not, a watermark is read before the rows, so that what changes between them is read again, never
+    missed.
     """
 
     def __init__(self, raw: Any, address: Address, password: str | None, bounds: Bounds) -> None:
@@ -244,7 +245,7 @@ class _Rows:
 
 
 class _Fetched:
-    """A cursor of the server's: each chunk is a whole answer, so that a cut line is an error and nothing worse."""
+    """A cursor of the server's: each chunk is a whole answer, so that a cut line is an error, no crash."""
 
     def __init__(self, raw: Any, name: str) -> None:
         self._raw = raw

@@ -138,7 +138,9 @@ class PostgresqlSession(SqlSession):
             instant: datetime = self._raw.execute("SELECT clock_timestamp()").fetchall()[0][0]
         return instant.astimezone(UTC)
 
-    def copy_out(self, query: str, into: Callable[[bytes | memoryview], None], *, binary: bool = True) -> int:
+    def copy_out(
+        self, query: str, into: Callable[[bytes | memoryview], object], *, binary: bool = True
+    ) -> int:
         """Hand on the blocks of `COPY (query) TO STDOUT` as they come; returns the rows."""
         form = "(FORMAT binary)" if binary else ""
         with self.speaking("copying out"), self.snapshot(), self._raw.cursor() as cursor:

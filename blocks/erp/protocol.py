@@ -1,14 +1,16 @@
-"""What every connection to an ERP's database offers, whichever system stands behind it, and the data it speaks.
+"""What every connection to an ERP's database offers, whichever system stands behind it, and its data.
 
 Values are the driver's own, never converted on the way: an ERP on SQLite gives dates as the text that stands
-there, `01-01-0001` included, and the data contract says what that means. The one addition: an instant or a date
-that Python cannot hold (`infinity`, the year 10000) comes as its text.
+there, `01-01-0001` included, and the data contract says what that means. The one addition: an instant or a
+date that Python cannot hold (`infinity`, the year 10000) comes as its text.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from blocks.erp.outcomes import Applied, Different, Found, Guarantee, Missing, OutEffect, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +19,26 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 LogicalType = Literal["string", "integer", "number", "date", "timestamp", "boolean", "other"]
-Guarantee = Literal["exactly-once", "at-least-once with detection"]
+
+__all__ = [
+    "Applied",
+    "Change",
+    "Chunk",
+    "ColumnSeen",
+    "Different",
+    "ErpSession",
+    "Found",
+    "Guarantee",
+    "LogicalType",
+    "Missing",
+    "OutEffect",
+    "Period",
+    "Refused",
+    "Rows",
+    "Since",
+    "Totals",
+    "Window",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +100,8 @@ class Since:
     Attributes:
         column: row version, change time or key.
         after: the watermark, as `high_mark` gave it; None reads from the beginning.
-        overlap: None reads strictly after the watermark (row version, key); a duration reads again what changed
-            so long before it, the instant itself included (change time).
+        overlap: None reads strictly after the watermark (row version, key); a duration reads again what
+            changed so long before it, the instant itself included (change time).
     """
 
     column: str
@@ -111,8 +132,8 @@ class Window:
     Attributes:
         since: hand it to `read`.
         mark: the next watermark; None while the table holds no value.
-        ahead: the highest change time there, when it lies beyond the ERP's own clock: such rows are read at each
-            fetch until the clock has passed them, and never carry the watermark with them.
+        ahead: the highest change time there, when it lies beyond the ERP's own clock: such rows are read at
+            each fetch until the clock has passed them, and never carry the watermark with them.
     """
 
     since: Since
@@ -137,93 +158,11 @@ class Totals:
     sums: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class OutEffect:
-    """One change that the Suite makes at the ERP.
-
-    Attributes:
-        key: its idempotency key, unique for ever.
-        table: the ERP's table.
-        order_number: effects of one order happen in the order they are given.
-        natural_key: the columns that name the row at the ERP.
-        values: the columns to set. An insert writes `natural_key` and `values`, an update finds its row by
-            `natural_key`.
-        action: an update must find exactly one row.
-        key_column: unique column of `table` that takes the key (inserts); None when there is none.
-        key_table: table with `external_key` (primary key) and `at`; None: the connection's own, when it has one.
-    """
-
-    key: str
-    table: str
-    order_number: str
-    natural_key: Mapping[str, Any]
-    values: Mapping[str, Any]
-    action: Literal["insert", "update"] = "insert"
-    key_column: str | None = None
-    key_table: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The effect is at the ERP.
-
-    Attributes:
-        key: whose.
-        already: it had been there before this call; nothing was done.
-        guarantee: `at-least-once with detection` where the ERP holds no key of ours.
-    """
-
-    key: str
-    already: bool = False
-    guarantee: Guarantee = "exactly-once"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The effect is not at the ERP, and neither is its key.
-
-    Attributes:
-        key: whose.
-        message: the ERP's own words, or ours when it had none.
-        code: the ERP's own code (SQLSTATE, SQLite's name), when it has one.
-        again: true when the same effect may pass later unchanged (a lock, a dead end between two writers).
-        behind: the key of the earlier effect of the same order that stopped this one; it was not tried.
-    """
-
-    key: str
-    message: str
-    code: str | None = None
-    again: bool = False
-    behind: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What was written reads back equal."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """The row is not there."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Different:
-    """The row is there with other values: column to (what we wrote, what stands there)."""
-
-    key: str
-    differences: Mapping[str, tuple[Any, Any]]
-
-
 class ErpSession(Protocol):
     """An open connection; `connect()` of a block gives it. One thread at a time uses it.
 
-    Every call may raise the errors of `blocks.erp.errors`. After `ErpConnectionLost` the session is of no use:
-    connect again. Identifiers come from data contracts and are quoted; a table may be `schema.table`.
+    Every call may raise the errors of `blocks.erp.errors`. After `ErpConnectionLost` the session is of no
+    use: connect again. Identifiers come from data contracts and are quoted; a table may be `schema.table`.
     """
 
     @property
@@ -270,7 +209,9 @@ class ErpSession(Protocol):
             only: columns that must have these values (one order).
         """
 
-    def copy_out(self, query: str, into: Callable[[bytes | memoryview], None], *, binary: bool = True) -> int:
+    def copy_out(
+        self, query: str, into: Callable[[bytes | memoryview], object], *, binary: bool = True
+    ) -> int:
         """Hand the blocks of a PostgreSQL `COPY (query) TO STDOUT` on as they come; returns the rows.
 
         Raises:
@@ -315,7 +256,7 @@ class ErpSession(Protocol):
         """Count the rows of a period and add up columns exactly."""
 
     def apply(self, effects: Sequence[OutEffect]) -> list[Applied | Refused]:
-        """Make the effects happen, each in a transaction of its own with its key; one answer for each, in order.
+        """Make effects happen, each in a transaction of its own with its key; an answer for each, in order.
 
         What the ERP refuses stops later effects of the same order, and no other. A repeat is harmless.
 

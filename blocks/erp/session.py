@@ -260,7 +260,9 @@ class SqlSession(ABC):
         """Compare what stands there with what effects wrote; see `blocks.erp.protocol.ErpSession`."""
         return effects.read_back(self, effects_)
 
-    def copy_out(self, query: str, into: Callable[[bytes | memoryview], None], *, binary: bool = True) -> int:
+    def copy_out(
+        self, query: str, into: Callable[[bytes | memoryview], object], *, binary: bool = True
+    ) -> int:
         """Only PostgreSQL reached directly has it.
 
         Raises:

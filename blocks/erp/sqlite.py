@@ -116,7 +116,7 @@ class SqliteSession(SqlSession):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Take the file's write lock first: a transaction that read before would not get it beside a writer."""
+        """Take the write lock first: a transaction that has read before would not get it beside a writer."""
         self.allow()
         self._raw.execute("BEGIN IMMEDIATE")
         try:

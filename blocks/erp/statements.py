@@ -91,9 +91,7 @@ class Statements:
         source = _source(table, [column, *_named(conditions)])
         return self._compiled(_under(sa.select(sa.func.max(source.c[column])), source, conditions))
 
-    def ceiling(
-        self, table: str, column: str, conditions: Sequence[Condition], count: int
-    ) -> Statement:
+    def ceiling(self, table: str, column: str, conditions: Sequence[Condition], count: int) -> Statement:
         """The value of a column at the `count`-th row from below: the last of the lowest so many."""
         source = _source(table, [column, *_named(conditions)])
         lowest = _under(sa.select(source.c[column].label("v")), source, conditions)
@@ -180,7 +178,7 @@ def _table(table: str, columns: Iterable[str] = ()) -> TableClause:
     return sa.table(name(bare), *held, schema=name(schema) if schema else None)
 
 
-def _source(table: str, columns: Iterable[str]) -> sa.Alias:
+def _source(table: str, columns: Iterable[str]) -> sa.FromClause:
     # Each column is named with its table: SQLite takes an unknown "name" alone for the text 'name'.
     return _table(table, dict.fromkeys(columns)).alias("t")
 
@@ -198,7 +196,7 @@ def _named(conditions: Sequence[Condition]) -> list[str]:
     return [each.column for each in conditions]
 
 
-def _under(query: sa.Select[Any], source: sa.Alias, conditions: Sequence[Condition]) -> sa.Select[Any]:
+def _under(query: sa.Select[Any], source: sa.FromClause, conditions: Sequence[Condition]) -> sa.Select[Any]:
     for number, each in enumerate(conditions):
         query = query.where(source.c[each.column].op(each.sign, is_comparison=True)(_bound(number)))
     return query

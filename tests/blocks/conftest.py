@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,10 +85,16 @@ class Sshd:
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """Start an OpenSSH server with a host key and a login key of its own."""
+    with sshd_in(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@contextmanager
+def sshd_in(folder: Path, sftp: str = "internal-sftp") -> Iterator[Sshd]:
+    """Run an OpenSSH server whose files are in a folder while the block lasts."""
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     if program is None:
         pytest.fail("sshd is missing: apt-get install openssh-server")
-    folder = tmp_path_factory.mktemp("sshd")
     folder.chmod(0o700)
     for name in ("host", "login", "other"):
         make_key(folder / name)
@@ -96,7 +103,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\n"
         f"AuthorizedKeysFile {folder}/login.pub\n"
         f"PidFile {folder}/pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n"
-        "Subsystem sftp internal-sftp\nMaxStartups 100\n"
+        f"Subsystem sftp {sftp}\nMaxStartups 100\n"
     )
     Path("/run/sshd").mkdir(exist_ok=True)  # its folder for privilege separation
     log = (folder / "log").open("wb")

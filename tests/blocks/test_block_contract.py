@@ -14,8 +14,8 @@ from tests.blocks.block_contract import BlockContract
 
 def _all_blocks() -> list[type[Block]]:
     found: dict[str, type[Block]] = {}
-    for module in pkgutil.iter_modules(blocks.__path__):
-        contents = vars(importlib.import_module(f"blocks.{module.name}"))
+    for module in pkgutil.walk_packages(blocks.__path__, "blocks."):
+        contents = vars(importlib.import_module(module.name))
         for kind in contents.values():
             if isinstance(kind, type) and issubclass(kind, Block) and kind.__module__ == contents["__name__"]:
                 found[kind.__name__] = kind
@@ -34,6 +34,8 @@ class TestEveryBlock(BlockContract):
 def test_the_known_ones_are_found() -> None:
     names = {block.__name__ for block in _all_blocks()}
     assert {"SshHost", "DeployScript", "BuildCommand", "TestCommand"} <= names
+    assert {"ErpDatabase", "ErpInbox", "ErpOdbc"} <= names
+    assert names == set(blocks.__all__)
 
 
 class Bare(Block):

@@ -5,7 +5,6 @@ A kind inherits it and gives a fixture `erp`: a `Peer`, a real database with thr
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -37,16 +36,21 @@ from blocks.erp.protocol import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from blocks.erp.session import SqlSession
 
 BEGAN = datetime(2026, 3, 2, 8, 0)  # noqa: DTZ001 - the ERP's instants have no zone
+SHORTEST = timedelta(microseconds=1)
+AN_HOUR = timedelta(hours=1)
+SIGNS = "é 漢字 😀 'q' \"d\" %s ? \n\\"
 COLUMNS = ["number", "quantity", "price", "changed_at", "due_on", "done", "note", "weight", "big"]
-# One row a fault that has been seen: signs outside the first plane, last microseconds, digits beyond a float's.
+# What has gone wrong before: signs outside the first plane, last microseconds, digits beyond a float's.
 ROWS: list[tuple[Any, ...]] = [
     ("A-1", 1, Decimal("10.500"), BEGAN, date(2026, 4, 1), True, "plain", 0.1, 1),
-    ("A-2", -3, Decimal("-0.001"), BEGAN + timedelta(microseconds=1), date(1, 1, 1), False, None, -1e300, 2**63 - 1),
-    ("B-1", 0, Decimal("12345678901234567.123"), BEGAN + timedelta(hours=1), None, None, "é 漢字 😀 'q' \"d\" %s ? \n\\", 1 / 3, -(2**63)),
-    ("B-2", 2**31 - 1, Decimal("0.000"), BEGAN + timedelta(hours=2), date(9999, 12, 31), True, "=1+1", 0.0, 2**53 + 1),
+    ("A-2", -3, Decimal("-0.001"), BEGAN + SHORTEST, date(1, 1, 1), False, None, -1e300, 2**63 - 1),
+    ("B-1", 0, Decimal("12345678901234567.123"), BEGAN + AN_HOUR, None, None, SIGNS, 1 / 3, -(2**63)),
+    ("B-2", 2**31 - 1, Decimal("0.000"), BEGAN + 2 * AN_HOUR, date(9999, 12, 31), True, "=1", 0.0, 2**53 + 1),
 ]  # fmt: skip
 
 
@@ -227,7 +231,7 @@ class WatermarkContract:
     def test_a_row_of_the_future_never_carries_the_watermark(self, erp: Peer) -> None:
         with erp.block().connect() as session:
             late = erp.as_held((session.now() + timedelta(days=400)).replace(tzinfo=None, microsecond=0))
-            erp.run(f"INSERT INTO orders (number, changed_at) VALUES ('C-1', '{late}')")
+            erp.run(f"INSERT INTO orders (number, changed_at) VALUES ('C-1', '{late}')")  # noqa: S608 - our own instant
             for _ in range(2):
                 window = session.settles("orders", self.CHANGES, erp.as_held(ROWS[3][3]))
                 assert (window.mark, window.ahead) == (erp.as_held(ROWS[3][3]), late)
@@ -403,7 +407,7 @@ class WritingContract:
             ]  # fmt: skip
 
     def test_an_update_meets_exactly_one_row(self, erp: Peer) -> None:
-        both = status("s2", "B", "x", natural_key={"done": erp.as_held(True)})  # noqa: FBT003
+        both = status("s2", "B", "x", natural_key={"done": erp.as_held(True)})
         with erp.block().connect() as session:
             none, several = session.apply([status("s1", "Z-9", "x"), both])
             assert isinstance(none, Refused)

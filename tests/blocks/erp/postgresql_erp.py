@@ -79,7 +79,8 @@ class PostgresErp:
     def refusing(self) -> str:
         self.run(
             "CREATE FUNCTION no_13() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN IF NEW.quantity = 13 THEN RAISE EXCEPTION 'no hours on a 13th'; END IF; RETURN NEW; END $$"
+            "$$ BEGIN IF NEW.quantity = 13 THEN RAISE EXCEPTION 'no hours on a 13th'; END IF; "
+            "RETURN NEW; END $$"
         )
         self.run("CREATE TRIGGER no_13 BEFORE INSERT ON hours FOR EACH ROW EXECUTE FUNCTION no_13()")
         return "no hours on a 13th"
@@ -91,18 +92,24 @@ class PostgresErp:
 
     def terminate(self) -> int:
         """End all other connections there, as its administrator would; returns how many."""
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-        return len(self.ask(f"{query} AND datname = '{self.database}' AND backend_type = 'client backend'"))
+        return len(
+            self.ask(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                "AND datname = current_database() AND backend_type = 'client backend'"
+            )
+        )
 
     def waiting_for_a_lock(self) -> bool:
         """Whether somebody waits for a lock now."""
-        query = (
-            f"SELECT 1 FROM pg_stat_activity WHERE datname = '{self.database}' AND wait_event_type = 'Lock'"
+        return bool(
+            self.ask(
+                "SELECT 1 FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
         )
-        return bool(self.ask(query))
 
     def account(self, name: str, password: str) -> None:
-        """Make an account that must say its password."""
+        """Make an account that must say its password, and wait until the server knows."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             role, secret = psycopg.sql.Identifier(name), psycopg.sql.Literal(password)
             connection.execute(psycopg.sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, secret))

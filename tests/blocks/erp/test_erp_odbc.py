@@ -1,9 +1,9 @@
-"""The contract of a connection to an ERP, over ODBC: PostgreSQL's driver for real; SQL Server where there is one."""
+"""The contract of a connection to an ERP, over ODBC; PostgreSQL's driver plays any other."""
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, date, datetime
+import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,8 @@ class TestOdbc(ErpContract, NetworkContract):
 def _wide(erp: OdbcErp) -> None:
     erp.run(
         "ALTER TABLE orders ADD seen_at timestamptz DEFAULT '0001-01-01 00:00:00.000001+00', "
-        "ADD short varchar(4) DEFAULT '😀😀😀😀', ADD small real DEFAULT 0.1, ADD fixed char(5) DEFAULT 'ab', "
+        "ADD short varchar(4) DEFAULT '😀😀😀😀', ADD small real DEFAULT 0.1, "
+        "ADD fixed char(5) DEFAULT 'ab', "
         "ADD tiny smallint DEFAULT -32768"
     )
     erp.run("UPDATE orders SET note = repeat('漢😀', 10000) WHERE number = 'A-1'")
@@ -137,12 +138,12 @@ def test_bytes_that_are_no_text(erp: OdbcErp) -> None:
 
 
 def test_a_driver_that_is_not_installed_has_one_sentence(erp: OdbcErp) -> None:
-    with pytest.raises(OdbcMissing, match="NoSuchDriver.*apt-get install unixodbc"):
+    with pytest.raises(OdbcMissing, match=r"NoSuchDriver.*apt-get install unixodbc"):
         erp.block(driver="NoSuchDriver").check()
 
 
 def test_a_machine_without_libodbc_has_one_sentence(erp: OdbcErp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pyodbc", None)
+    monkeypatch.setitem(sys.modules, "pyodbc", None)
     with pytest.raises(OdbcMissing, match=r"apt-get install unixodbc"):
         erp.block().check()
 
@@ -165,8 +166,3 @@ def test_no_value_begins_another_word() -> None:
     address = Address("/opt/lib driver.so", {"Server": "a;PWD=x", "Database": "b}c"}, "{me}", "mssql")
     text = address.connection_string("p;w}d", 10)
     assert text == ("Driver={/opt/lib driver.so};Server={a;PWD=x};Database={b}}c};UID={{me}}};PWD={p;w}}d};")
-
-
-def test_the_numbers_used_here_are_what_they_should_be() -> None:
-    assert math.isinf(ROWS[1][7] * 1e10)
-    assert isinstance(ROWS[1][4], date)
