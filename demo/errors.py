@@ -116,3 +116,40 @@ class PrepareError(NakomingError):
 
     template: ClassVar[str] = "{customer} {environment} could not be prepared: {reason}"
     code: ClassVar[str] = "NK6020"
+
+
+class ErpAddressUnusable(UsageError):
+    """An address at which no ERP of the demo can stand."""
+
+    template: ClassVar[str] = (
+        "{address} is no address of an ERP; sqlite:///FILE and postgresql://USER@HOST/DATABASE are allowed."
+    )
+    code: ClassVar[str] = "NK6021"
+
+
+class ErpStandsThere(NakomingError):
+    """An ERP is not made over another one unasked."""
+
+    template: ClassVar[str] = "An ERP stands at {address} already; --replace makes it anew."
+    code: ClassVar[str] = "NK6022"
+
+
+class ErpOrderUnknown(UsageError):
+    """The ERP has no such order."""
+
+    template: ClassVar[str] = "The ERP at {address} has no order {order}."
+    code: ClassVar[str] = "NK6023"
+
+
+class ErpOrdersTooFew(UsageError):
+    """More is asked of the ERP's orders than there are."""
+
+    template: ClassVar[str] = "{wanted} orders cannot be {done}: {reason}."
+    code: ClassVar[str] = "NK6024"
+
+
+class ErpUnusable(NakomingError):
+    """The ERP's database does not do what is asked of it."""
+
+    template: ClassVar[str] = "The ERP at {address} cannot be used: {reason}."
+    code: ClassVar[str] = "NK6025"

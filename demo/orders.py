@@ -51,6 +51,13 @@ OPERATIONS: dict[str, tuple[tuple[str, int], ...]] = {
     "en": (("Set-up", 40), ("Machining", 150), ("Deburring", 35), ("Assembly", 90), ("Inspection", 25)),
 }
 
+# What goes into a product: article and unit.
+MATERIALS: dict[str, tuple[tuple[str, str], ...]] = {
+    "brouwer": (("S355-PL10", "kg"), ("HEB-200-S235", "m"), ("M16-8.8", "st"), ("VERF-RAL7016", "l")),
+    "fenwick": (("1.2379-BAR", "kg"), ("TiN-COAT", "pcs"), ("DOWEL-Ø8", "pcs"), ("OIL-32", "l")),
+    "kestrel": (("PE-HD-NAT", "kg"), ("PA6-GF30-BLK", "kg"), ("MB-WHITE", "kg"), ("BOX-600", "pcs")),
+}
+
 
 def orders_for(customer: str, language: str, count: int = ORDERS) -> list[dict[str, Any]]:
     """`count` orders of one customer in the form the Suite's `/api/orders` takes."""
