@@ -24,6 +24,7 @@ BENCHMARKS = {
     "evidence-verify": "bench.evidence_verify",
     "portal-post": "bench.portal_post",
     "excel-overview": "bench.excel_overview",
+    "odbc-read": "bench.odbc_read",
     "demo": "bench.demo_time",
 }
 

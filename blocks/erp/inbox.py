@@ -32,7 +32,7 @@ Folder = Annotated[str, AfterValidator(_checked_folder)]
 class ErpInbox(SshAddress, Block):
     """A folder on a machine, into which a customer's ERP puts Excel and CSV files.
 
-    Each file is fetched whole or not at all, answered by a file, and moved away. Everything may be done again:
+    Each file is fetched whole or not at all, answered by a file, and moved away. All may be done again:
     a crash between any two of these is harmless.
 
     Example:
