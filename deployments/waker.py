@@ -1,10 +1,12 @@
-"""Waking cases from processes that live long: the portal, and workers after a child's exit.
+"""Waking cases: from the portal, from workers after a child's exit, and from commands.
 
 async with Runs() as runs:
     waker = Waker(records, runs)        # on one's own loop
     await waker.wake(case_id)
 
 wake_soon(case_id)                      # from anywhere, returns at once
+
+wake_within(records, case_id, seconds)  # from a command, which ends soon
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from tasks.waking.waker import Waker
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["BackgroundWaker", "Runs", "Waker", "wake_soon"]
+__all__ = ["BackgroundWaker", "Runs", "Waker", "wake_soon", "wake_within"]
 _log = logging.getLogger("nakoming.waking")
 
 
@@ -75,6 +77,24 @@ class BackgroundWaker:
     async def _end(self) -> None:
         if self._waker is not None:
             await self._runs.__aexit__(None, None, None)
+
+
+def wake_within(records: Records, case_id: str, seconds: float) -> bool:
+    """Wake a case before this process ends, unless that takes long; never raises.
+
+    Returns:
+        Whether Prefect knows. When it is false the reconciler wakes the case, within its next pass.
+    """
+
+    async def work() -> bool:
+        async with asyncio.timeout(seconds), Runs() as runs:
+            return await Waker(records, runs).attempt(case_id)
+
+    try:
+        return asyncio.run(work())
+    except Exception as problem:  # noqa: BLE001 - what was done stands, whatever keeps it from being told
+        _log.debug("Case %s is left to the reconciler: %s", case_id, problem)
+        return False
 
 
 def _installed() -> Records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deployments.cli import files, printing
+from deployments.cli import files, printing, waking
 from deployments.cli.errors import NoReason
 from nakoming.records import cases
 from tasks import withdrawal
@@ -37,6 +37,7 @@ def withdraw(key: str, reason: str, by: str | None, *, as_json: bool) -> None:
         printing.emit(
             {"key": case.key, "state": "closed", "outcome": "withdrawn", "told": [c.person for c in told]}
         )
-        return
-    printing.line(f"{case.key} is withdrawn.")
-    printing.facts([("Told by mail", tuple(contact.name for contact in told))])
+    else:
+        printing.line(f"{case.key} is withdrawn.")
+        printing.facts([("Told by mail", tuple(contact.name for contact in told))])
+    waking.wake(case.id)

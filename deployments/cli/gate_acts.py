@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployments.cli import printing
+from deployments.cli import printing, waking
 from deployments.cli.case_acts import reason_of
 from deployments.cli.errors import QuestionOver
 from deployments.cli.gate_view import find, link_of
@@ -43,11 +43,13 @@ def revoke(key: str, name: str, reason: str, *, as_json: bool) -> None:
     """
     why = reason_of("Revoking a question", reason)
     with records().write() as tx:
-        gates.revoke(tx, _open(tx, key, name, "revoked").id, why)
+        gate = _open(tx, key, name, "revoked")
+        gates.revoke(tx, gate.id, why)
     if as_json:
         printing.emit({"case": key, "gate": name, "state": "revoked"})
     else:
         printing.line(f"The question '{name}' of {key} is revoked; its links are dead.")
+    waking.wake(gate.case_id)
 
 
 def _open(tx: Tx, key: str, name: str, act: str) -> Gate:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from deployments.cli import document_files, files, printing
+from deployments.cli import document_files, files, printing, waking
 from deployments.cli.errors import FactMalformed, NotConfirmed, ReceivedWhen, ScanMissing
 from deployments.cli.gate_view import described, find, link_of, print_question
 from nakoming.agreement.local_time import local_date
@@ -73,6 +73,7 @@ def answer(key: str, name: str, entry: Entry, *, confirmed: bool, as_json: bool)
     _confirm(f"Record that {person.name} answered '{entry.option or entry.verb}'?", confirmed, as_json)
     receipt = _record(gate, entry, person.person, facts)
     _print_receipt(key, name, entry, receipt, as_json=as_json)
+    waking.wake(gate.case_id)
 
 
 def facts_of(texts: tuple[str, ...]) -> dict[str, str]:

@@ -83,7 +83,9 @@ class _Beat:
 
 def _heard(prefect: SyncPrefectClient, pool: str) -> dict[str, _Beat]:
     """The workers of a pool. Prefect's own status of a worker is up to a minute older than its heartbeats."""
-    answer = prefect.request("POST", "/work_pools/{pool}/workers/filter", path_params={"pool": pool}, json={})
+    answer = prefect.request(
+        "POST", "/work_pools/{work_pool_name}/workers/filter", path_params={"work_pool_name": pool}, json={}
+    )
     now = parsedate_to_datetime(answer.raise_for_status().headers["Date"])
     heard = {}
     for each in answer.json():

@@ -78,7 +78,8 @@ def withdraw(tx: Tx, case_id: str, by: str, reason: str) -> None:
         state=State.CLOSED,
         outcome="withdrawn",
         closed_at=tx.now,
-        wake_at=None,
+        wake_at=tx.now,  # its run waits for nothing any more, and is woken once to see that
+        woken_at=None,
         waits_for=None,
         lease_owner=None,
         lease_until=None,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nakoming.records.store import Tx
 
 TELL_AGAIN = timedelta(seconds=30)  # a run that was started or resumed needs so long until it holds its case
+_WOKEN = (State.WAITING, State.CLOSED)
 _cases, _runs, _wake_ups = schema.cases, schema.case_runs, schema.wake_ups
 
 
@@ -65,9 +66,9 @@ class Wish:
 
     @property
     def wants_to_run(self) -> bool:
-        """Whether a run should take it up now."""
+        """Whether a run should take it up now; of a withdrawn case: should see that it is over."""
         due = self.wake_at is not None and self.wake_at <= self.now
-        return (self.state == State.WAITING and due) or self.is_abandoned
+        return (self.state in _WOKEN and due) or self.is_abandoned
 
 
 def of_case(tx: Tx, case_id: str) -> Wish | None:
@@ -100,7 +101,7 @@ def wanting(tx: Tx, limit: int = 200) -> list[Wish]:
     """Cases that want to run and of which Prefect was not told lately, the longest waiting first."""
     c = _cases.c
     not_told = or_(c.woken_at.is_(None), c.woken_at <= tx.now - TELL_AGAIN)
-    due = and_(c.state == State.WAITING, c.wake_at <= tx.now, not_told)
+    due = and_(c.state.in_(_WOKEN), c.wake_at <= tx.now, not_told)
     rows = tx.connection.execute(_query().where(due).order_by(c.wake_at).limit(limit)).all()
     # Those that are worked on are as many as there are workers' slots; each is looked at.
     taken_up = tx.connection.execute(_query().where(c.state == State.OPEN, not_told)).all()
@@ -109,10 +110,14 @@ def wanting(tx: Tx, limit: int = 200) -> list[Wish]:
 
 
 def told(tx: Tx, wish: Wish) -> None:
-    """Note that Prefect was told; nothing when a run took the case up in the meantime."""
+    """Note that Prefect was told; nothing when a run took the case up in the meantime.
+
+    A case that has ended is told of once.
+    """
     c = _cases.c
     same = update(_cases).where(c.id == wish.case_id, c.lease_epoch == wish.epoch, c.state == wish.state)
-    tx.connection.execute(same.values(woken_at=tx.now))
+    noted = {"woken_at": tx.now} | ({"wake_at": None} if wish.state == State.CLOSED else {})
+    tx.connection.execute(same.values(noted))
 
 
 def _query() -> Select[Any]:

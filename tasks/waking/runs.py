@@ -34,6 +34,7 @@ class Run:
     id: str
     state: str  # Prefect's state type: SCHEDULED, PENDING, RUNNING, PAUSED, …
     name: str
+    deployment_id: str | None  # stays when the deployment is deleted
     since: datetime
     seen_at: datetime
 
@@ -189,6 +190,7 @@ def _run(row: dict[str, Any], answer: httpx.Response) -> Run:
         id=str(row["id"]),
         state=str(state["type"]),
         name=str(row["name"]),
+        deployment_id=row["deployment_id"],
         since=_instant(state["timestamp"]),
         seen_at=parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC),
     )

@@ -96,18 +96,34 @@ class Waker:
 
     async def _seen_to(self, wish: Wish) -> bool:
         """One request in the ordinary case: the run is suspended, and is resumed."""
-        if wish.run_id is None or wish.run_id.startswith("local-"):
+        if wish.state == State.CLOSED:
+            return await self._dismiss(wish)
+        run_id = _run_of(wish)
+        if run_id is None:
             return await self._start(wish)
-        answer = await self._runs.resume(wish.run_id)
+        answer = await self._runs.resume(run_id)
         if answer == "ACCEPT":
             return await self._told(wish)
         if answer == "REJECT":  # its deployment is gone, or its pause ran out: it never goes on
             return await self._start(wish)
-        run = await self._runs.read(wish.run_id)
+        run = await self._runs.read(run_id)
         if run is not None and run.state == "PAUSED":  # it was suspended between the two requests
             return await self._runs.resume(run.id) == "ACCEPT" and await self._told(wish)
         verdict = Verdict.REPLACE if run is None else await self._judge(wish, run)
         return await self._start(wish) if verdict is Verdict.REPLACE else verdict is Verdict.DONE
+
+    async def _dismiss(self, wish: Wish) -> bool:
+        """Its case was withdrawn: the run that waits goes on, sees it, and ends; no other one is started."""
+        run_id = _run_of(wish)
+        run = None if run_id is None else await self._runs.read(run_id)
+        if run is not None and run.state in WORKING:
+            return False  # it may be about to suspend, or be dead: looked at again when it is neither
+        if run is None or run.state != "PAUSED":
+            return await self._told(wish)
+        answer = await self._runs.resume(run.id)
+        if answer == "REJECT":  # its deployment is gone: it never goes on
+            await self._runs.force(run.id, "CANCELLED", "Its case was withdrawn.")
+        return answer != "ABORT" and await self._told(wish)
 
     async def _judge(self, wish: Wish, run: Run) -> Verdict:
         """What is done about a run that could not be resumed."""
@@ -125,7 +141,7 @@ class Waker:
     async def _judge_scheduled(self, wish: Wish, run: Run) -> Verdict:
         """It waits for a worker, which may take long; no worker ever takes one whose deployment is gone."""
         late = run.age >= PATIENCE / 2
-        if late and wish.deployment_id and not await self._runs.has_deployment(wish.deployment_id):
+        if late and run.deployment_id and not await self._runs.has_deployment(run.deployment_id):
             await self._runs.force(run.id, "CRASHED", "Its deployment is gone; another one goes on.")
             return Verdict.REPLACE
         await self._told(wish)
@@ -196,6 +212,11 @@ class Waker:
     def _note(self, wish: Wish) -> None:
         with self._records.write() as tx:
             wishes.told(tx, wish)
+
+
+def _run_of(wish: Wish) -> str | None:
+    """The run that worked on the case last; none when there was none, or it was no run of Prefect's."""
+    return None if wish.run_id is None or wish.run_id.startswith("local-") else wish.run_id
 
 
 def is_dead(wish: Wish, run: Run) -> bool:

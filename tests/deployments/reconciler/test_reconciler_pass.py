@@ -44,8 +44,8 @@ def nobody(house: House) -> str:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No patience: what looks dead is dead at once (Prefect's clock, as it tells it, has whole seconds)."""
-    monkeypatch.setattr(waker, "PATIENCE", timedelta(seconds=-2))
-    monkeypatch.setattr(leftovers, "PATIENCE", timedelta(seconds=-2))
+    monkeypatch.setattr(waker, "PATIENCE", timedelta(seconds=-20))
+    monkeypatch.setattr(leftovers, "PATIENCE", timedelta(seconds=-20))
     return
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployments.waker import BackgroundWaker
+from nakoming.records import failures
 from nakoming.records.case_model import State
 from tasks.waking import waker
 from tasks.waking.reconciler import reconcile_once
 from tasks.waking.runs import Runs
 from tasks.waking.waker import Waker
 from tests.deployments.reconciler.conftest import say
-from tests.deployments.warm.conftest import Run, wait_for, warm_worker
+from tests.deployments.warm.conftest import Run, is_alive, wait_for, warm_worker
 
 if TYPE_CHECKING:
     from nakoming.records.cases import Case
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def wake(house: House, case: Case) -> bool:
-    """Wake a case, as the portal does."""
+    """Wake a case, as the portal does; false when its worker was faster and its run is just being claimed."""
 
     async def work() -> bool:
         async with Runs() as runs:
@@ -58,11 +59,11 @@ def suspended(house: House, deployment: str) -> tuple[Run, Case]:
 def test_an_answer_resumes_the_run_and_the_case_ends(house: House, deployment: str) -> None:
     run, case = suspended(house, deployment)
     house.answer(case)
-    assert wake(house, case)
+    wait_for(lambda: wake(house, case))
     run.reaches("Completed")
     closed = house.reaches(run, State.CLOSED)
     assert (closed.outcome, house.runs_of(case), len(run.lines("after"))) == ("approve", 1, 1)
-    assert wake(house, case)
+    wait_for(lambda: wake(house, case))
 
 
 def test_waking_from_a_thread_returns_at_once(house: House, deployment: str) -> None:
@@ -73,7 +74,7 @@ def test_waking_from_a_thread_returns_at_once(house: House, deployment: str) -> 
         begun = time.monotonic()
         told = background.wake_soon(case.id)
         assert time.monotonic() - begun < 0.05
-        assert told.result(timeout=10)
+        assert told.result(timeout=10) or wait_for(lambda: background.wake_soon(case.id).result(timeout=10))
     finally:
         background.close()
     run.reaches("Completed")
@@ -92,8 +93,46 @@ def test_resume_in_the_ui_of_an_undecided_gate_changes_nothing(house: House, dep
 def test_a_case_that_does_not_want_to_run_is_left_alone(house: House, deployment: str) -> None:
     run, case = suspended(house, deployment)
     before = run.state["id"]
-    assert wake(house, case)
+    wait_for(lambda: wake(house, case))
     assert run.state["id"] == before
+
+
+def withdraw(house: House, case: Case) -> None:
+    with house.records.write() as tx:
+        failures.withdraw(tx, case.id, "operator", "not needed")
+
+
+def test_the_run_of_a_withdrawn_case_ends_and_says_so(house: House, deployment: str) -> None:
+    run, case = suspended(house, deployment)
+    withdraw(house, case)
+    reconcile(house)  # the worker may have been faster, after the exit of its child
+    assert "has ended (withdrawn)" in run.reaches("Completed")["message"]
+    assert (reconcile(house).woken, house.runs_of(case)) == ([], 1)
+
+
+def test_a_run_that_can_never_go_on_waits_no_longer_when_its_case_is_withdrawn(
+    house: House, deployment: str
+) -> None:
+    assert deployment
+    other = house.deploy()
+    run, case = suspended(house, other)
+    house.api.delete(f"/deployments/{other}").raise_for_status()
+    withdraw(house, case)
+    wait_for(lambda: wake(house, case))
+    assert run.state["name"] in {"Resuming", "Cancelled"}
+    assert house.runs_of(case) == 1
+
+
+def test_a_case_that_is_withdrawn_while_it_works_starts_nothing_more(house: House, deployment: str) -> None:
+    run = house.start(deployment, "works")
+    wait_for(lambda: run.lines("working"))
+    case = house.case_of(run)
+    withdraw(house, case)
+    assert not wake(house, case)
+    run.marks.with_name(f"{run.marks.name}.enough").touch()
+    wait_for(lambda: run.state["type"] in {"COMPLETED", "FAILED", "CRASHED"})
+    assert wait_for(lambda: wake(house, case))
+    assert (house.runs_of(case), reconcile(house).woken) == (1, [])
 
 
 def test_a_deleted_run_is_replaced(house: House, deployment: str) -> None:
@@ -114,11 +153,11 @@ def test_a_run_whose_deployment_is_gone_is_replaced_by_the_tagged_one(
     run, case = suspended(house, other)
     house.api.delete(f"/deployments/{other}").raise_for_status()
     house.answer(case)
-    assert wake(house, case)
+    wait_for(lambda: wake(house, case))
     # Prefect resumes such a run, and no worker ever takes it.
     assert run.state["name"] == "Resuming"
-    monkeypatch.setattr(waker, "PATIENCE", timedelta(seconds=-2))
-    assert wake(house, case)
+    monkeypatch.setattr(waker, "PATIENCE", timedelta(seconds=-20))
+    wait_for(lambda: wake(house, case))
     assert run.state["name"] == "Crashed"
     assert house.reaches(run, State.CLOSED).outcome == "approve"
 
@@ -172,7 +211,7 @@ def test_cancel_in_the_ui_holds_the_case_until_it_is_started_again(house: House,
     run.reaches("Cancelled")
     assert case.key in reconcile(house).held
     house.answer(case)
-    assert wake(house, case)
+    wait_for(lambda: wake(house, case))
     assert house.case_of(run).state == State.HELD
     assert reconcile(house).held == []
     again = house.start(deployment, reference=run.marks.stem)
@@ -219,6 +258,7 @@ def test_a_case_whose_process_and_worker_were_killed_is_taken_up(
         begun = time.monotonic()
         os.kill(doomed, signal.SIGKILL)
         os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not is_alive(pid))
         run.marks.with_name(f"{run.marks.name}.enough").touch()
         assert run.state["name"] == "Running"
         report = reconcile(house)
