@@ -105,6 +105,24 @@ overrulings = Table(
     Column("overruled_at", Instant, nullable=False),
 )
 
+# What operators settled. Written with the row it settles; `proven_at` follows when the evidence stands in the
+# records, which are another database.
+settlings = Table(
+    "erp_sync_settlings",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(12), nullable=False),  # quarantine, dead_letter
+    Column("number", _Number, nullable=False),
+    Column("interface", String(40), nullable=False),
+    Column("act", String(12), nullable=False),  # replayed, dropped
+    Column("by", String(200), nullable=False),
+    Column("details", Text, nullable=False),  # JSON: digests, names of repaired columns; no content
+    Column("run", String(200)),  # the case that the row came with
+    Column("settled_at", Instant, nullable=False),
+    Column("proven_at", Instant),
+    Index("erp_sync_settlings_unproven", "proven_at", "settled_at"),
+)
+
 
 # The Suite's own: it inserts, the exchange takes. Named here only as far as the exchange reads it.
 suite_outbox = Table(

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from tasks.erp import staging
 from tasks.erp.bookkeeping import quarantine as quarantined
@@ -64,6 +76,8 @@ def check(connection: Connection, interface: Interface, table: Table, staged: in
     Raises:
         BatchRefused: a greater share is bad than the contract allows; the caller rolls back.
     """
+    for setting in interface.settings(connection.dialect.name):
+        connection.execute(text(setting))
     out_rows = _out_rows(connection)
     verdict = interface.violations(table, connection.dialect.name)
     connection.execute(insert(out_rows).from_select(["row_id", "rule"], verdict))
@@ -154,7 +168,7 @@ def _supersede(connection: Connection, interface: Interface, table: Table, at: d
     waits = select(q.id).where(q.interface == interface.name, q.state == WAITING).limit(1)
     if connection.execute(waits).first() is None:
         return
-    newer = select(interface.source_key_text(table)).select_from(table)
+    newer = select(interface.source_key_text(table, connection.dialect.name)).select_from(table)
     settled = (
         update(quarantined)
         .where(q.interface == interface.name, q.state == WAITING, q.key.in_(newer))

@@ -16,6 +16,7 @@ from sqlalchemy import table as named_table
 from nakoming.records.engine import writing
 from tasks.erp import checking, staging, upsert
 from tasks.erp.bookkeeping import prepare
+from tasks.erp.keys import key_text
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Select
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tasks.erp.interfaces import Interface
 
 SHOWN = 100
+_ERP = "erp_staging_erp"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +73,13 @@ def compare(session: ErpSession, engine: Engine, interface: Interface) -> Compar
 def _compared(connection: Connection, interface: Interface, checked: checking.Checked) -> Compared:
     target = named_table(interface.target, *interface.target_columns)
     columns = interface.converted(checked.staging, connection.dialect.name)
-    living = interface.living(checked.good(columns), checked.staging)
-    erp = living.subquery("erp")
+    living = interface.living(checked.good(columns), checked.staging, connection.dialect.name)
+    erp = staging.keep(connection, _ERP, living, interface.target_key)
     suite = select(target).where(interface.open_rows(target)).subquery("suite")
     same = upsert.same_key(interface, suite.c, erp.c)
     first = interface.target_key[0]
-    key = upsert.key_text([erp.c[name] for name in interface.target_key])
-    suite_key = upsert.key_text([suite.c[name] for name in interface.target_key])
+    key = key_text([erp.c[name] for name in interface.target_key])
+    suite_key = key_text([suite.c[name] for name in interface.target_key])
     missing = select(key).select_from(erp.outerjoin(suite, same)).where(suite.c[first].is_(None))
     left_over = select(suite_key).select_from(suite.outerjoin(erp, same)).where(erp.c[first].is_(None))
     differs = upsert.differs(suite.c, erp.c, interface.target_values)

@@ -86,3 +86,29 @@ class TooManyGone(ExchangeError):
         "removed. If that is right, remove them in the Suite, or replace the ERP's table in parts."
     )
     code = "NK7309"
+
+
+class RepairRefused(ExchangeError):
+    """A repair of a column that is not there."""
+
+    template = "The rows of {interface} have no column '{column}'; allowed: {allowed}."
+    code = "NK7350"
+    exit_status = 2
+
+
+class OverviewUnequal(ExchangeError):
+    """A workbook whose rows are not the ledger's."""
+
+    template = (
+        "The overview has {rows} rows and the ledger {counted}; nothing was delivered. Write it again, and "
+        "tell the developers if it stays so."
+    )
+    code = "NK7351"
+
+
+class PeriodInvalid(ExchangeError):
+    """A period that ends before it begins, or has not begun."""
+
+    template = "There is no overview from {first_on} to {last_on}: {reason}."
+    code = "NK7352"
+    exit_status = 2

@@ -146,7 +146,7 @@ def _one(
 
 
 def _batch(
-    asked: Asked, seen: int, at: datetime, mark: Any = None, types: dict[str, str] | None = None
+    asked: Asked, seen: int, at: datetime, mark: Any = None, types: staging.Types | None = None
 ) -> loading.Batch:
     return loading.Batch(
         customer=asked.customer, run=asked.run, at=at, seen_batches=seen, mark=mark, types=types or {}
@@ -161,7 +161,7 @@ def filling(
     since: Since | None = None,
     upto: Any = None,
     only: dict[str, Any] | None = None,
-) -> tuple[Callable[[Connection, Table], int], dict[str, str]]:
+) -> tuple[Callable[[Connection, Table], int], staging.Types]:
     """What fills a staging table with these rows, and the types its columns must have.
 
     From PostgreSQL to PostgreSQL the bytes of COPY go across as they are.
@@ -175,9 +175,10 @@ def filling(
     def written(connection: Connection, table: Table) -> int:
         return staging.fill(connection, table, session.read(*given, only=only))
 
-    plain = all(staging.is_plain(seen[name]) for name in interface.column_names)
-    if session.can_copy and engine.dialect.name == "postgresql" and plain:
-        return copied, {name: seen[name].physical_type for name in interface.column_names}
+    types = {name: staging.type_of(seen[name]) for name in interface.column_names}
+    plain = {name: kind for name, kind in types.items() if kind is not None}
+    if session.can_copy and engine.dialect.name == "postgresql" and len(plain) == len(types):
+        return copied, plain
     return written, {}
 
 

@@ -6,18 +6,27 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, or_, true
+from sqlalchemy import BigInteger, Text, column, or_, true
 
+from data_contracts import sql
+from data_contracts.loading import contract_for
+from data_contracts.rules import TRIMMED, rules_of
+from data_contracts.sql.judging import alive
 from tasks.erp.errors import UnknownInterface
+from tasks.erp.keys import key_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from sqlalchemy import ColumnClause, ColumnElement, Select, Table
+    from sqlalchemy.types import TypeEngine
 
     from data_contracts.contract import Contract
+    from data_contracts.rules import Rule
 
+# Keys are kept in tables of their own; of other columns the database alone knows the type.
+_KEY_TYPES: dict[str, TypeEngine[Any]] = {"string": Text(), "integer": BigInteger()}
 LANGUAGES = ("nl", "en")
 
 
@@ -78,7 +87,8 @@ class Interface:
         """All columns of the Suite that the exchange touches."""
         added = [self.local_change] if self.local_change else []
         names = [*self.target_names, *added, *self.on_removal]
-        return [column(name) for name in dict.fromkeys(names)]
+        kinds = {each.target: _KEY_TYPES.get(each.logical_type) for each in self.contract.table.columns}
+        return [column(name, kinds.get(name)) for name in dict.fromkeys(names)]
 
     @property
     def local_change(self) -> str | None:
@@ -103,19 +113,21 @@ class Interface:
         named = [each.target for each in columns if each.logical_type in numbers and each.target]
         return [name for name in named if name not in self.target_key]
 
-    def living(self, rows: Select[Any], staging: Any) -> Select[Any]:
+    def living(self, rows: Select[Any], staging: Any, dialect: str) -> Select[Any]:
         """Those of staged rows that the ERP has not marked as deleted."""
-        from data_contracts.sql.conversion import is_deleted
+        still = self._alive(staging, dialect)
+        return rows if still is None else rows.where(still)
 
-        gone = is_deleted(self.contract, staging)
-        return rows if gone is None else rows.where(~gone)
-
-    def deleted(self, rows: Select[Any], staging: Any) -> Select[Any] | None:
+    def deleted(self, rows: Select[Any], staging: Any, dialect: str) -> Select[Any] | None:
         """Those that it has marked as deleted; None when it marks none."""
-        from data_contracts.sql.conversion import is_deleted
+        still = self._alive(staging, dialect)
+        return None if still is None else rows.where(~still)
 
-        gone = is_deleted(self.contract, staging)
-        return None if gone is None else rows.where(gone)
+    def _alive(self, staging: Any, dialect: str) -> ColumnElement[bool] | None:
+        if self.contract.tombstone is None:
+            return None
+        mark = self.contract.table.column(self.contract.tombstone)
+        return alive(sql.speech_of(dialect).key(mark, staging.c[mark.name]))
 
     def open_rows(self, target: Any) -> ColumnElement[bool]:
         """Rows of the Suite that the exchange has not closed because the ERP removed them."""
@@ -129,25 +141,32 @@ class Interface:
 
     def violations(self, staging: Table, dialect: str) -> Select[Any]:
         """Select (row_id, rule) of everything that is wrong."""
-        from data_contracts.sql.violations import violations
+        return sql.violations(self.contract, staging, dialect)
 
-        return violations(self.contract, staging, dialect)
+    def settings(self, dialect: str) -> tuple[str, ...]:
+        """Statements that make the check of a large batch faster, for one transaction."""
+        return sql.settings_of(dialect)
 
-    def converted(self, staging: Table, dialect: str) -> list[ColumnElement[Any]]:
-        """The values for `target_names`, in their order."""
-        from data_contracts.sql.conversion import converted
+    def converted(self, staging: Table, dialect: str, *, trusted: bool = False) -> list[ColumnElement[Any]]:
+        """The values for `target_names`, in their order; `trusted` where only good rows are selected."""
+        return sql.converted(self.contract, staging, dialect, trusted=trusted)
 
-        return converted(self.contract, staging, dialect)
+    def converted_key(self, staging: Any, dialect: str) -> list[ColumnElement[Any]]:
+        """The values for `target_key` alone, under those names."""
+        speech = sql.speech_of(dialect)
+        columns = [self.contract.table.column(name) for name in self.contract.key]
+        return [
+            speech.converted(each, staging.c[each.name], trusted=False).label(each.target) for each in columns
+        ]
 
-    def source_key_text(self, staging: Any) -> ColumnElement[str]:
-        """The key of staged rows as the bookkeeping writes it."""
-        from tasks.erp.upsert import key_text
-
-        return key_text([staging.c[name] for name in self.contract.key])
+    def source_key_text(self, staging: Any, dialect: str) -> ColumnElement[str]:
+        """The key of staged rows as the quarantine writes it: trimmed, its parts with a slash between."""
+        speech = sql.speech_of(dialect)
+        return key_text([speech.text(staging.c[name]) for name in self.contract.key])
 
     def key_of(self, row: Mapping[str, str | None]) -> str:
         """The same of one row."""
-        return "/".join(row[name] or "" for name in self.contract.key)
+        return "/".join((row[name] or "").strip(TRIMMED) for name in self.contract.key)
 
     def reasons(self, rules: Sequence[str], row: Mapping[str, Any]) -> dict[str, list[str]]:
         """Why a row is bad, in words, per language."""
@@ -156,7 +175,7 @@ class Interface:
 
     def title_of(self, rule: str) -> str:
         """What a rule asks."""
-        return str(self._rules[rule].words("en", {}))
+        return self._rules[rule].words("en", {})
 
     @cached_property
     def counting_rules(self) -> list[str]:
@@ -164,9 +183,7 @@ class Interface:
         return [name for name, rule in self._rules.items() if rule.counts]
 
     @cached_property
-    def _rules(self) -> Mapping[str, Any]:
-        from data_contracts.rules import rules_of
-
+    def _rules(self) -> Mapping[str, Rule]:
         return {rule.name: rule for rule in rules_of(self.contract)}
 
 
@@ -181,8 +198,6 @@ def interface(name: str) -> Interface:
     Raises:
         UnknownInterface: there is no such contract.
     """
-    from data_contracts.loading import contract_for
-
     if name not in (*INBOUND, *OUTBOUND):
         raise UnknownInterface(interface=name, allowed=", ".join((*INBOUND, *OUTBOUND)))
     return Interface(contract_for(name))

@@ -40,7 +40,7 @@ class Batch:
     at: datetime
     seen_batches: int
     mark: Any
-    types: dict[str, str]
+    types: staging.Types
 
 
 @dataclass(frozen=True)

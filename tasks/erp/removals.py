@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # An empty or half empty table at the ERP is a fault of the ERP, not a wish to remove.
 MOST = Decimal("0.2")
 _FEW = 20
+_CHUNK = 10_000
+_STILL, _GONE = "erp_staging_still", "erp_staging_gone"
 
 
 def follow(session: ErpSession, connection: Connection, interface: Interface, batch: loading.Batch) -> Loaded:
@@ -42,7 +44,8 @@ def follow(session: ErpSession, connection: Connection, interface: Interface, ba
     removed = upsert.remove(connection, interface, gone, number) if count else 0
     loaded = Loaded(removed=removed)
     loading.close(connection, interface, batch, number, loaded)
-    staging.drop(connection, interface.staging_name)
+    for name in (interface.staging_name, _STILL, _GONE):
+        staging.drop(connection, name)
     return loaded
 
 
@@ -57,18 +60,17 @@ def _chunks(session: ErpSession, interface: Interface, keys: list[str]) -> Any:
         yield Rows(held)
 
 
-_CHUNK = 10_000
-
-
 def _gone(connection: Connection, interface: Interface, table: Any) -> tuple[Any, int]:
     target = named_table(interface.target, *interface.target_columns)
-    there = table.alias("there")
-    same = upsert.key_text([there.c[name] for name in interface.contract.key]) == upsert.key_text(
-        [target.c[name] for name in interface.target_key]
+    keys = select(*interface.converted_key(table, connection.dialect.name))
+    still = staging.keep(connection, _STILL, keys, interface.target_key)
+    same = upsert.same_key(interface, still.c, target.c)
+    gone = (
+        select(*(target.c[name] for name in interface.target_key))
+        .select_from(target.outerjoin(still, same))
+        .where(interface.open_rows(target), still.c[interface.target_key[0]].is_(None))
     )
-    gone = select(*(target.c[name] for name in interface.target_key)).where(
-        interface.open_rows(target), ~select(there.c[staging.ROW_ID]).where(same).exists()
-    )
+    gone = staging.keep(connection, _GONE, gone, interface.target_key).select()
     known = connection.execute(
         select(func.count()).select_from(target).where(interface.open_rows(target))
     ).scalar_one()

@@ -11,66 +11,110 @@ import re
 from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table, Text, insert, text
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy import (
+    CHAR,
+    REAL,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    insert,
+    text,
+)
+from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, TIMESTAMP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import psycopg
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
+    from sqlalchemy.types import TypeEngine
 
     from blocks.erp.protocol import Chunk, ColumnSeen
 
+    Types = Mapping[str, TypeEngine[Any]]
+
 ROW_ID = "row_id"
-# A type as PostgreSQL's catalogue writes it; anything else (a domain, an enum of the ERP's) comes as text.
-_PLAIN_TYPE = re.compile(
-    r"(smallint|integer|bigint|numeric|real|double precision|text|character varying|character|boolean|date"
-    r"|timestamp|timestamp with time zone|timestamp without time zone|uuid)(\(\d+(,\d+)?\))?"
-    r"( with(out)? time zone)?"
-)
+# PostgreSQL's types by the words of its catalogue; anything else (a domain, an enum) comes as text.
+_TYPES: dict[str, Callable[..., TypeEngine[Any]]] = {
+    "smallint": SmallInteger,
+    "integer": Integer,
+    "bigint": BigInteger,
+    "numeric": Numeric,
+    "real": REAL,
+    "double precision": DOUBLE_PRECISION,
+    "text": Text,
+    "character varying": String,
+    "character": CHAR,
+    "boolean": Boolean,
+    "date": Date,
+    "timestamp": TIMESTAMP,
+    "timestamp without time zone": TIMESTAMP,
+    "timestamp with time zone": partial(TIMESTAMP, timezone=True),
+}
+_PHYSICAL = re.compile(r"(?P<words>[a-z ]+?)(?:\((?P<numbers>\d+(?:,\s*\d+)?)\))?")
 
 
-class _Declared(UserDefinedType[Any]):
-    """A column type in the ERP's own words."""
-
-    cache_ok = True
-
-    def __init__(self, words: str) -> None:
-        self.words = words
-
-    def get_col_spec(self, **_: Any) -> str:
-        return self.words
+def type_of(seen: ColumnSeen) -> TypeEngine[Any] | None:
+    """The very type of an ERP's column for a staging column; None for one that has to come as text."""
+    found = _PHYSICAL.fullmatch(seen.physical_type.lower())
+    if found is None or found["words"] not in _TYPES:
+        return None
+    numbers = [int(each) for each in (found["numbers"] or "").split(",") if each]
+    return _TYPES[found["words"]](*numbers)
 
 
-def is_plain(seen: ColumnSeen) -> bool:
-    """Whether a staging column can have this very type."""
-    return _PLAIN_TYPE.fullmatch(seen.physical_type.lower()) is not None
-
-
-def create(connection: Connection, name: str, columns: Sequence[str], types: dict[str, str]) -> Table:
+def create(connection: Connection, name: str, columns: Sequence[str], types: Types) -> Table:
     """Create an empty staging table that this transaction alone sees, and that ends with it.
 
     Args:
         connection: in a transaction that writes.
         name: of the table.
         columns: in the order in which rows come.
-        types: PostgreSQL's type per column; a column that is not named holds text.
+        types: per column; a column that is not named holds text.
     """
     number = BigInteger().with_variant(Integer, "sqlite")
     staging = Table(
         name,
         MetaData(),
         Column(ROW_ID, number, Identity(), primary_key=True),
-        *(Column(each, _Declared(types[each]) if each in types else Text()) for each in columns),
+        *(Column(each, types.get(each) or Text()) for each in columns),
         prefixes=["TEMPORARY"],
         postgresql_on_commit="DROP",
     )
     drop(connection, name)
     staging.create(connection)
     return staging
+
+
+def keep(connection: Connection, name: str, rows: Select[Any], key: Sequence[str]) -> Table:
+    """A temporary table of what `rows` selects, with an index on `key`: worked out once, joined quickly."""
+    kept = Table(
+        name,
+        MetaData(),
+        *(Column(each.name, each.type) for each in rows.selected_columns),
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+    drop(connection, name)
+    kept.create(connection)
+    connection.execute(insert(kept).from_select([column.name for column in kept.columns], rows))
+    Index(f"{name}_key", *(kept.c[column] for column in key)).create(connection)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ANALYZE {connection.dialect.identifier_preparer.quote(name)}"))
+    return kept
 
 
 def drop(connection: Connection, name: str) -> None:

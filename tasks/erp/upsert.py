@@ -6,17 +6,17 @@ On PostgreSQL one statement does both; elsewhere what will be created or changed
 from __future__ import annotations
 
 import json
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, delete, func, insert, literal, literal_column, or_, select, update
 from sqlalchemy import table as named_table
 
+from tasks.erp import staging
 from tasks.erp.bookkeeping import overrulings, transactions
+from tasks.erp.keys import key_text
 from tasks.erp.loaded import Loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Select, Table, TableClause
@@ -24,35 +24,32 @@ if TYPE_CHECKING:
     from tasks.erp.checking import Checked
     from tasks.erp.interfaces import Interface
 
+_GOOD = "erp_staging_good"
 CREATED, CHANGED, REMOVED = "created", "changed", "removed"
 
 
 def merge(
-    connection: Connection, interface: Interface, staging: Table, checked: Checked, batch: int, at: datetime
+    connection: Connection, interface: Interface, staged: Table, checked: Checked, batch: int, at: datetime
 ) -> Loaded:
     """Write the good rows; what they overrule is recorded first. Rows that the ERP marked deleted go away."""
     target = named_table(interface.target, *interface.target_columns)
-    whole = checked.good(interface.converted(staging, connection.dialect.name))
-    good = interface.living(whole, staging)
-    gone = interface.deleted(whole, staging)
+    dialect = connection.dialect.name
+    careful = checked.good(interface.converted(staged, dialect))
+    gone = interface.deleted(careful, staged, dialect)
     removed = 0 if gone is None else remove(connection, interface, gone, batch)
+    good = interface.living(careful, staged, dialect)
     overruled = _overruled(connection, interface, target, good, at)
+    trusted = interface.living(
+        checked.good(interface.converted(staged, dialect, trusted=True)), staged, dialect
+    )
     counts = (
-        _merged_at_once(connection, interface, target, good, batch)
-        if connection.dialect.name == "postgresql"
+        _merged_at_once(connection, interface, target, trusted, batch)
+        if dialect == "postgresql"
         else _merged_in_steps(connection, interface, target, good, batch)
     )
     created, changed = counts.get(CREATED, 0), counts.get(CHANGED, 0)
     unchanged = checked.kept - created - changed - removed
     return Loaded(created=created, changed=changed, unchanged=unchanged, removed=removed, overruled=overruled)
-
-
-def key_text(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """A key as the bookkeeping writes it: its parts with a slash between them."""
-    from sqlalchemy import String, cast
-
-    parts = [cast(column, String) for column in columns]
-    return reduce(lambda left, right: left.op("||")("/").op("||")(right), parts)
 
 
 def differs(target: Any, given: Any, names: list[str]) -> ColumnElement[bool]:
@@ -115,7 +112,7 @@ def _merged_at_once(
 def _merged_in_steps(
     connection: Connection, interface: Interface, target: TableClause, good: Select[Any], batch: int
 ) -> dict[str, int]:
-    given = good.subquery("given")
+    given = staging.keep(connection, _GOOD, good, interface.target_key)
     joined = given.outerjoin(target, same_key(interface, target.c, given.c))
     missing = target.c[interface.target_key[0]].is_(None)
     key = key_text([given.c[name] for name in interface.target_key])
@@ -124,7 +121,10 @@ def _merged_in_steps(
         rows = select(literal(batch), key, literal(change)).select_from(joined).where(which)
         booked = insert(transactions).from_select(["batch", "key", "change"], rows)
         counts[change] = connection.execute(booked).rowcount
-    connection.execute(_insertion(interface, target, good, connection.dialect.name))
+    kept = select(*(given.c[name] for name in interface.target_names))
+    there = given.c[interface.target_key[0]].is_not(None)
+    connection.execute(_insertion(interface, target, kept.where(there), connection.dialect.name))
+    staging.drop(connection, _GOOD)
     return counts
 
 
