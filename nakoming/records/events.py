@@ -60,5 +60,7 @@ class Event(StrEnum):
     ERP_DEAD_LETTER_SETTLED = "erp:dead_letter:settled"
     ERP_QUARANTINE_SETTLED = "erp:quarantine:settled"
     ERP_OVERVIEW_WRITTEN = "erp:overview:written"
+    SCHEDULE_PAUSED = "schedule:duty:missed"
+    SCHEDULE_RESUMED = "schedule:duty:resumed"
     RECORDS_BACKED_UP = "records:backup:made"
     RECORDS_RESTORED = "records:backup:restored"
