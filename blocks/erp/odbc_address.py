@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:\\,-]*")
 # PostgreSQL's driver: truth as truth; no savepoint before each statement, under which no snapshot can be
-# shared; no cursors of its own, for a line that is cut between two of their rows ends the whole process; and a
+# shared; no cursors of its own, for a line cut between two of their rows ends the whole process; and a
 # peer that went silent is noticed in half a minute.
 _POSTGRESQL: Final = {
     "BoolsAsChar": "0",
