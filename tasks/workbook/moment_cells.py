@@ -24,10 +24,8 @@ class DateCells(Cells):
     def _quickly(self, values: Sequence[Any], rows: Sequence[int]) -> list[str] | None:
         if not only(values, date):
             return None
-        if (
-            min((value for value in values if value is not None), default=moments.FIRST_DATE)
-            < moments.FIRST_DATE
-        ):
+        present = [value for value in values if value is not None]
+        if present and min(present) < moments.FIRST_DATE:
             return None
         start, middle, zero = f'<c r="{self._letters}', f'" {self._styled}><v>', moments.ZERO_ORDINAL
         return [

@@ -70,7 +70,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(rows=ROWS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(
     rows=[("_x0007\x07", 0, Decimal("0.1"), date(1900, 3, 1), datetime(2026, 10, 25, 1, tzinfo=UTC), True)]
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.workbook import Limits, read_workbook
+from tasks.workbook.container import Container
 from tasks.workbook.errors import (
     CellsMerged,
     FileTooLarge,
@@ -262,7 +263,8 @@ def test_merged_cells_are_refused_before_a_row_is_given(path: Path) -> None:
     def change(book: Any) -> None:
         book.active.merge_cells("A2:A3")
 
-    file = made(path, [["a", "b"], [1, 2], [None, 3]], change)
+    # So long that the header is read long before the list of merged cells, which stands at the end.
+    file = made(path, [["a", "b"], [1, 2], [None, 3], *([0, number] for number in range(5000))], change)
     with pytest.raises(
         CellsMerged, match=r"^Sheet 'Sheet' of 'orders.xlsx' has merged cells \(A2:A3\); unmerge"
     ):
@@ -390,6 +392,17 @@ def test_a_directory_that_lies_is_not_believed() -> None:
     declared = int.from_bytes(content[place + 24 : place + 28], "little")
     smaller = content[: place + 24] + (declared - 50).to_bytes(4, "little") + content[place + 28 :]
     refused(WorkbookUnreadable, "sheet1.xml is not what the directory says", BytesIO(smaller))
+
+
+def test_a_part_that_goes_on_is_left_where_it_should_have_ended() -> None:
+    content = packed(parts_of(HEADER, **{"xl/more.xml": "0123456789abcdef" * 100_000})).getvalue()
+    place = content.rindex(b"PK\x01\x02", 0, content.rindex(b"xl/more.xml"))
+    smaller = content[: place + 24] + (100_000).to_bytes(4, "little") + content[place + 28 :]
+    container = Container(BytesIO(smaller), "orders.xlsx", Limits())
+    seen: list[int] = []
+    with pytest.raises(WorkbookUnreadable, match=r"more\.xml is not what the directory says"):
+        seen.extend(len(piece) for piece in container.pieces("xl/more.xml"))
+    assert 0 < sum(seen) <= 100_000
 
 
 def test_a_doctype_is_refused() -> None:

@@ -70,6 +70,9 @@ def test_a_text_stays_text_whatever_it_begins_with(book: Path, text: str) -> Non
 def test_every_character_comes_back(book: Path, text: str) -> None:
     written(book, one_column(Kind.TEXT, text))
     assert by_openpyxl(book)["Blad"][1:] == [[text]]
+    *_, element = looking.sheet_xml(book, "Blad").iter(f"{MAIN}t")
+    kept = element.get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"
+    assert kept is (text.strip(" \t\r\n") != text or "\n" in text)  # without it Excel drops the blanks
 
 
 @pytest.mark.parametrize("value", [0, -1, 10**15 - 1, -(10**15) + 1, 10**20])
@@ -94,6 +97,8 @@ def test_a_whole_number_of_more_digits_is_exact_as_text_and_counted(book: Path, 
         (Decimal("0E-20"), 0.0),
         (Decimal("1E+10"), 1e10),
         (Decimal("12345678901234.56"), "12345678901234.56"),
+        (Decimal(1234567890123456), "1234567890123456"),
+        (Decimal("0.12345678901234"), 0.12345678901234),
         (Decimal("1E+400"), "1E+400"),
         (Decimal("NaN"), "NaN"),
         (0.1 + 0.2, 0.30000000000000004),
@@ -232,6 +237,7 @@ def test_long_texts_name_the_part_of_a_split_sheet(book: Path) -> None:
 # Sheets
 
 
+@pytest.mark.clause("S-4.2.2")
 def test_rows_that_do_not_fit_go_on_in_numbered_sheets_behind_an_index(book: Path) -> None:
     rows = [(number,) for number in range(1000)]
     sheet = Sheet("Orders", (SheetColumn("nr", Kind.INTEGER, total=True),), iter(rows))
