@@ -16,7 +16,8 @@ from data_contracts.sql.judging import alive, broken, judged, valued
 from data_contracts.sql.keys import place_among_same, same_keys, strays, unknown
 from data_contracts.sql.mssql import TransactSQL
 from data_contracts.sql.postgresql import PostgreSQL
-from data_contracts.sql.speech import ROW_ID, VALUE, Expression, Speech, number_text
+from data_contracts.sql.quick import BEYOND, is_text
+from data_contracts.sql.speech import LOOSE, ROW_ID, VALUE, Expression, Speech, number_text
 from data_contracts.sql.sqlite import SQLite
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ ALIVE: Final = "alive__row"
 PLACE: Final = "place__row"
 KNOWN: Final = "__known"
 _SPEECHES: Final[dict[str, Speech]] = {each.name: each for each in (PostgreSQL(), SQLite(), TransactSQL())}
-_BEYOND: Final = {"duplicate", "overtaken", "reference"}
 
 
 def speech_of(dialect: str | sa.Dialect) -> Speech:
@@ -56,34 +56,41 @@ def violations(contract: Contract, staging: sa.FromClause, dialect: str | sa.Dia
     """
     speech = speech_of(dialect)
     check_fit(contract, staging)
+    texts, rows = _judged_once(speech, contract, staging)
     rules = rules_of(contract)
-    inner = [rule for rule in rules if rule.kind not in _BEYOND]
-    found = [*_listed(speech, contract, staging, inner)]
+    inner = [rule for rule in rules if rule.kind not in BEYOND]
+    if speech.one_pass:
+        found = [_asked_at_once(speech, contract, inner, rows)]
+    else:
+        found = [_asked(speech, contract, rule, rows) for rule in inner]
     found += [strays(speech, contract, rule, staging) for rule in rules if rule.kind == "reference"]
-    kinds = {"duplicate", "overtaken"}
-    found += [same_keys(speech, contract, rule, staging) for rule in rules if rule.kind in kinds]
+    keys = [rule for rule in rules if rule.kind in {"duplicate", "overtaken"}]
+    for rule in keys:
+        found += same_keys(speech, contract, rule, staging, texts)
     every = sa.union_all(*found).subquery("violations")
     return sa.select(every.c[ROW_ID], every.c.rule)
 
 
-def _listed(
-    speech: Speech, contract: Contract, staging: sa.FromClause, rules: list[Rule]
-) -> list[sa.Select[Any]]:
-    """The rules on single rows: texts and values are worked out once, for suspects only."""
-    source, suspect = speech.suspects(contract, staging)
+def _judged_once(speech: Speech, contract: Contract, staging: sa.FromClause) -> tuple[sa.CTE, sa.CTE]:
+    """The trimmed texts of the suspects, and the same with the values: each worked out once."""
     columns = contract.table.columns
-    trimmed = [speech.text(staging.c[column.name]).label(column.name) for column in columns]
-    texts = sa.select(staging.c[ROW_ID], *trimmed).select_from(source)
-    once = _once(texts if suspect is None else texts.where(suspect), "texts", speech)
-    rows = _once(valued(speech, columns, once, [ROW_ID]), "judged", speech)
-    if speech.one_pass:
-        return [_asked_at_once(speech, contract, rules, rows)]
-    return [
-        sa.select(rows.c[ROW_ID], sa.literal(rule.name).label("rule")).where(
-            broken(speech, contract, rule, rows)
-        )
-        for rule in rules
-    ]
+    trimmed = {column.name: speech.text(staging.c[column.name]) for column in columns}
+    keys = {name for rule in rules_of(contract) if rule.kind in {"duplicate", "overtaken"} for name in rule.columns}
+    texts_of = [text.label(name) for name, text in trimmed.items()]
+    loose = sa.or_(sa.false(), *(
+        sa.cast(staging.c[name], sa.Text) != trimmed[name] for name in sorted(keys) if is_text(staging.c[name])
+    ))  # fmt: skip
+    suspect = speech.suspects(contract, staging)
+    texts = sa.select(staging.c[ROW_ID], *texts_of)
+    if suspect is not None:
+        texts = texts.add_columns(loose.label(LOOSE)).where(suspect)
+    once = _once(texts, "texts", speech)
+    return once, _once(valued(speech, columns, once, [ROW_ID]), "judged", speech)
+
+
+def _asked(speech: Speech, contract: Contract, rule: Rule, rows: sa.CTE) -> sa.Select[Any]:
+    condition = broken(speech, contract, rule, rows)
+    return sa.select(rows.c[ROW_ID], sa.literal(rule.name).label("rule")).where(condition)
 
 
 def _once(query: sa.Select[Any], name: str, speech: Speech) -> sa.CTE:
@@ -154,9 +161,10 @@ def view_of(
     others = [staging.c[ROW_ID], _alive(speech, contract, staging).label(ALIVE)]
     for rule in rules:
         if rule.kind in {"duplicate", "overtaken"}:
-            keys = [speech.key(part, staging.c[part.name]).is_not(None) for part in rule.parts]
-            place = place_among_same(speech, contract, rule, staging)
-            others.append(sa.case((sa.and_(*keys), place)).label(place_name(rule)))
+            keys = [speech.key(part, staging.c[part.name]) for part in rule.parts]
+            place = place_among_same(speech, contract, rule, staging, keys)
+            whole = sa.and_(*(key.is_not(None) for key in keys))
+            others.append(sa.case((whole, place)).label(place_name(rule)))
         elif rule.kind == "reference" and references:
             known = sa.case((unknown(speech, rule, staging), number_text(0)), else_=number_text(1))
             others.append(known.label(f"{rule.column.name}{KNOWN}"))

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from data_contracts.sql.judging import alive
-from data_contracts.sql.speech import ROW_ID, Expression, Speech, number_text
+from data_contracts.sql.speech import ROW_ID, Expression, KeyWay, Speech, number_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from data_contracts.contract import Contract
     from data_contracts.rules import Rule
 
 
-def place_among_same(speech: Speech, contract: Contract, rule: Rule, staging: sa.FromClause) -> Expression:
+def place_among_same(
+    speech: Speech, contract: Contract, rule: Rule, staging: sa.FromClause, keys: Sequence[Expression]
+) -> Expression:
     """The place of a row among those with its key: by age from 1, or (`duplicate`) how many they are.
 
     Only meaningful where no part of the key is NULL.
     """
-    keys = [speech.key(part, staging.c[part.name]) for part in rule.parts]
     if rule.kind == "duplicate":
         return sa.func.count().over(partition_by=keys)
     order: list[Expression] = []
@@ -30,17 +33,25 @@ def place_among_same(speech: Speech, contract: Contract, rule: Rule, staging: sa
     return sa.func.row_number().over(partition_by=keys, order_by=[*order, staging.c[ROW_ID].desc()])
 
 
-def same_keys(speech: Speech, contract: Contract, rule: Rule, staging: sa.FromClause) -> sa.Select[Any]:
+def same_keys(
+    speech: Speech, contract: Contract, rule: Rule, staging: sa.FromClause, texts: sa.FromClause
+) -> list[sa.Select[Any]]:
     """The rows whose key stands twice (`duplicate`), or of which a newer one is there (`overtaken`)."""
-    keys = [speech.key(part, staging.c[part.name]) for part in rule.parts]
-    whole = sa.and_(*(key.is_not(None) for key in keys))
-    place = place_among_same(speech, contract, rule, staging).label("place")
-    placed = sa.select(staging.c[ROW_ID], place).where(whole).subquery()
+    ways = speech.key_ways(rule, staging, texts)
+    return [_same(speech, contract, rule, staging, way) for way in ways]
+
+
+def _same(
+    speech: Speech, contract: Contract, rule: Rule, staging: sa.FromClause, way: KeyWay
+) -> sa.Select[Any]:
+    keys, taken = way
+    place = place_among_same(speech, contract, rule, staging, keys).label("place")
+    parts = [key.label(f"part_{at}") for at, key in enumerate(keys)]
+    placed = sa.select(staging.c[ROW_ID], place, *parts).subquery()
     found = sa.select(placed.c[ROW_ID], sa.literal(rule.name).label("rule")).where(
-        placed.c.place > number_text(1)
+        placed.c.place > number_text(1), *(placed.c[part.name].is_not(None) for part in parts)
     )
-    clean = speech.clean_keys(keys, staging)
-    return found if clean is None else found.where(sa.not_(clean))
+    return found if taken is None else found.where(taken)
 
 
 def unknown(speech: Speech, rule: Rule, staging: sa.FromClause) -> Expression:

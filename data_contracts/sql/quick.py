@@ -6,20 +6,26 @@ Each is sufficient, not necessary: whoever fails one is judged exactly, so nothi
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from data_contracts.rules import NO, YES, rules_of
+from data_contracts.rules import NO, TRIMMED, YES, rules_of
 from data_contracts.sql.judging import broken, judged
-from data_contracts.sql.speech import number_text
+from data_contracts.sql.speech import Expression, number_text
 
 if TYPE_CHECKING:
     from data_contracts.contract import Column, Contract
     from data_contracts.rules import Rule
-    from data_contracts.sql.speech import Expression, Speech
+    from data_contracts.sql.speech import Speech
 
+BEYOND: Final = frozenset({"reference", "duplicate", "overtaken"})
+"""Rules that look beyond the row."""
+_SAMPLE = 5
+_MANY = 30_000
 _MOST = "999999999999"
+_FIRST_SIGN: Expression = sa.literal_column("'!'")
+_AFTER_SIGNS: Expression = sa.literal_column("'~~'")
 _ASCENDING = "0123456789-._/ ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -28,38 +34,69 @@ def is_text(column: Expression) -> bool:
     return isinstance(column.type, sa.String) and not isinstance(column.type, sa.Enum)
 
 
-def suspects(
-    speech: Speech, contract: Contract, staging: sa.FromClause
-) -> tuple[sa.FromClause, Expression | None]:
-    """The staging table, joined where a column is judged by its different values, and who is a suspect."""
-    source: sa.FromClause = staging
+def suspects(speech: Speech, contract: Contract, staging: sa.FromClause) -> Expression:
+    """Whether a row is one whose goodness the cheap questions do not prove."""
     good: list[Expression] = []
     for column in contract.table.columns:
         rules = [rule for rule in rules_of(contract) if rule.columns == (column.name,)]
-        asked = [rule for rule in rules if rule.kind not in {"reference", "duplicate", "overtaken"}]
+        asked = [rule for rule in rules if rule.kind not in BEYOND]
         if not asked:
             continue
         staged = staging.c[column.name]
         question = _question(column, staged)
         if question is None:
-            values = _good_values(speech, contract, column, asked, staging)
-            source = source.outerjoin(values, values.c.staged == staged)
-            question = values.c.staged.is_not(None)
+            known = staged.in_(_good_values(speech, contract, column, asked, staging))
+            plain = _plain_number(column, staged)
+            question = known if plain is None else sa.or_(known, plain)
         good.append(question if column.required else sa.or_(staged.is_(None), question))
-    return source, sa.and_(*good).is_not(sa.true()) if good else sa.false()
+    return sa.and_(*good).is_not(sa.true()) if good else sa.false()
 
 
 def _good_values(
     speech: Speech, contract: Contract, column: Column, asked: list[Rule], staging: sa.FromClause
 ) -> Any:
-    """The different values of a column that break no rule, each judged once."""
+    """Values of a column that break no rule, each judged once: those that a sample of the rows holds."""
+    sample: sa.FromClause = staging
+    if isinstance(staging, sa.Table):
+        sample = sa.tablesample(staging, sa.func.system(_SAMPLE), seed=number_text(1))
     # OFFSET 0 keeps PostgreSQL from judging every row before it looks for the different ones.
-    different = sa.select(staging.c[column.name]).group_by(staging.c[column.name]).offset(0)
+    different = sa.select(sample.c[column.name]).group_by(sample.c[column.name]).offset(0)
     once = different.subquery(f"{column.name}__once")
     each = judged(speech, (column,), once, (once.c[column.name].label("staged"),)).subquery()
     bad = sa.or_(*(broken(speech, contract, rule, each, living=False) for rule in asked))
-    named = sa.select(each.c.staged).where(bad.is_not(sa.true())).cte(f"{column.name}__good")
-    return named.prefix_with("MATERIALIZED")
+    # So few that PostgreSQL always expects room for a hash table of them, and never reads them row by row.
+    return sa.select(each.c.staged).where(bad.is_not(sa.true())).limit(_MANY)
+
+
+def _plain_number(column: Column, staged: Expression) -> Expression | None:
+    """Whether a text is a number of digits alone, in bounds by how many they are."""
+    if not is_text(staged) or column.logical_type not in {"integer", "number"} or column.allowed:
+        return None
+    low, high = column.minimum, column.maximum
+    digits = 9 if high is None else len(str(int(high))) - 1
+    if digits < 1 or (low is not None and low > 1):
+        return None
+    first = "'0'" if low is None or low <= 0 else "'1'"
+    return sa.and_(
+        sa.func.octet_length(staged).between(number_text(1), number_text(digits)),
+        sa.collate(staged, "C") >= sa.literal_column(first),
+        _consists_of(staged, "0123456789"),
+    )
+
+
+def _consists_of(staged: Expression, signs: str) -> Expression:
+    # Trimming bytes away is how PostgreSQL looks each up in a set; it takes the first ones fastest.
+    utf8 = sa.literal_column("'UTF8'")
+    given = sa.func.convert_to(sa.literal(signs), utf8)
+    return sa.func.octet_length(sa.func.btrim(sa.func.convert_to(staged, utf8), given)) == number_text(0)
+
+
+def trims_nothing(column: Column, staged: Expression) -> bool:
+    """Whether the cheap question of a column proves that there is nothing to trim."""
+    if column.logical_type == "integer":
+        return isinstance(staged.type, sa.Integer)
+    blanks = column.pattern is None or any(set(item.signs) & set(TRIMMED) for item in column.pattern.items)
+    return column.logical_type == "string" and is_text(staged) and not blanks
 
 
 def _question(column: Column, staged: Expression) -> Expression | None:
@@ -93,18 +130,13 @@ def _text(column: Column, staged: Expression) -> list[Expression]:
         return [*asked, staged.in_(column.allowed)]
     if column.pattern is None:
         # Begins with a visible sign of ASCII: not blank, and nothing to trim in front.
-        return [*asked, sa.collate(staged, "C").between("!", "~~")]
+        return [*asked, sa.collate(staged, "C").between(_FIRST_SIGN, _AFTER_SIGNS)]
     if column.pattern.head or column.pattern.tail:
         return [*asked, staged.op("~", is_comparison=True)(column.pattern.regex)]
     body = column.pattern.body
     signs = "".join(sorted(body.signs, key=lambda sign: (_ASCENDING.find(sign) % len(_ASCENDING), sign)))
-    # Trimming bytes away is how PostgreSQL looks each up in a set; it takes the first ones fastest.
-    rest = sa.func.btrim(
-        sa.func.convert_to(staged, sa.literal_column("'UTF8'")),
-        sa.func.convert_to(sa.literal(signs), sa.literal_column("'UTF8'")),
-    )
     bounds = octets.between(number_text(max(body.low, 1)), number_text(body.high))
-    return [*asked, bounds, sa.func.octet_length(rest) == number_text(0)]
+    return [*asked, bounds, _consists_of(staged, signs)]
 
 
 def _number(column: Column, staged: Expression) -> list[Expression]:

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
     from data_contracts.contract import Column, Contract
     from data_contracts.pattern import Pattern
+    from data_contracts.rules import Rule
 
 Expression = sa.ColumnElement[Any]
 VALUE = "__value"
 """Ends the name of the column that holds the value of another."""
 ROW_ID = "row_id"
+KeyWay = tuple[list[Expression], Expression | None]
+LOOSE = "loose__row"
+"""The column of the trimmed texts that says whether anything was trimmed of a key."""
 
 
 def number_text(value: object) -> Expression:
@@ -100,14 +104,20 @@ class Speech(ABC):
         value = sa.func.replace(text, "T", " ") if column.logical_type == "timestamp" else self.value(column, text)
         return [sa.desc(value)]  # here NULL is less than anything
 
-    def suspects(self, contract: Contract, staging: sa.FromClause) -> tuple[sa.FromClause, Expression | None]:
-        """From where, and under which cheap condition, rows are worth judging; None: all of them are."""
-        del contract
-        return staging, None
+    def suspects(self, contract: Contract, staging: sa.FromClause) -> Expression | None:
+        """Which rows are worth judging, by a cheap condition; None: all of them are."""
+        del contract, staging
 
-    def clean_keys(self, keys: Sequence[Expression], staging: sa.FromClause) -> Expression | None:
-        """Whether no key stands twice, where that is cheaper to say than which do."""
-        del keys, staging
+    def key_ways(self, rule: Rule, staging: sa.FromClause, texts: sa.FromClause) -> list[KeyWay]:
+        """The ways to look for keys that stand twice: what to compare, and when that way is taken.
+
+        Args:
+            rule: on a key.
+            staging: the table with the rows.
+            texts: the suspects among them, with `LOOSE`: whether there was something to trim.
+        """
+        del texts
+        return [([self.key(part, staging.c[part.name]) for part in rule.parts], None)]
 
     def settings(self) -> tuple[str, ...]:
         """Statements that make a big check faster, for the transaction in which it runs."""
