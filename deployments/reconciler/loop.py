@@ -10,11 +10,11 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from nakoming.errors import NakomingError
 from nakoming.records import resource_leases
 from nakoming.records.errors import RecordsError, ResourceBusy
 from nakoming.records.owners import this_process
 from tasks.waking.by_hand import in_words
-from tasks.waking.errors import PrefectAway
 from tasks.waking.reconciler import Reconciler
 from tasks.waking.runs import Runs
 
@@ -38,24 +38,51 @@ async def run_reconciler(records: Records, stop: asyncio.Event, every: float = E
         stop: ends the loop after the pass it is in.
         every: seconds between two passes.
     """
+    trouble = _Trouble()
     while not stop.is_set():
         try:
             async with Runs() as runs:
-                await _passes(records, Reconciler(records, runs), stop, every)
-        except PrefectAway as away:
-            _log.warning("%s", away)
-        except Exception:  # noqa: BLE001 - nothing may end the loop that heals the rest
-            _log.exception("A pass of the reconciler failed; the next one tries again.")
+                await _passes(records, Reconciler(records, runs), stop, every, trouble)
+        except NakomingError as problem:
+            trouble.is_there(problem.code, f"{problem} [{problem.code}]")
+        except Exception as problem:  # noqa: BLE001 - nothing may end the loop that heals the rest
+            kind = type(problem).__name__
+            trouble.is_there(kind, f"A pass of the reconciler failed; others follow: {kind}", problem)
         await _pause(stop, every)
 
 
-async def _passes(records: Records, reconciler: Reconciler, stop: asyncio.Event, every: float) -> None:
+class _Trouble:
+    """Says once what stands in the way, and once that it is over: not the same at every pass."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def is_there(self, kind: str, sentence: str, problem: Exception | None = None) -> None:
+        """Something stands in the way; a fault that nobody foresaw is shown whole, the first time."""
+        if kind != self._said:
+            _log.warning("%s", sentence, exc_info=problem)
+            self._said = kind
+
+    def is_over(self) -> None:
+        """A pass was made with all that it needs."""
+        if self._said:
+            _log.warning("The reconciler works again.")
+            self._said = ""
+
+
+async def _passes(
+    records: Records, reconciler: Reconciler, stop: asyncio.Event, every: float, trouble: _Trouble
+) -> None:
     held: ResourceLease | None = None
     try:
         while not stop.is_set():
             held = await asyncio.to_thread(_hold, records)
             if held is not None:
                 report = await reconciler.once()
+                if report.away is not None:
+                    trouble.is_there("Prefect", report.away)
+                else:
+                    trouble.is_over()
                 if not report.is_idle:
                     _log.info("%s", in_words(report))
             await _pause(stop, every)

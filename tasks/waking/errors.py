@@ -12,6 +12,13 @@ class PrefectAway(NakomingError):
     code = "NK7050"
 
 
+class PrefectUnnamed(PrefectAway):
+    """This process was not told where the Prefect server is."""
+
+    template = "No Prefect server is named: set PREFECT_API_URL; what waits for it is tried again."
+    code = "NK7054"
+
+
 class PrefectRefused(NakomingError):
     """The Prefect server answered, and said no."""
 

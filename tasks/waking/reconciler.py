@@ -51,7 +51,7 @@ class Report:
     def is_idle(self) -> bool:
         """Whether there was nothing to do."""
         done = (self.acted, self.woken, self.not_woken, self.crashed, self.held, self.shown, self.taken_away)
-        return not any(done) and self.away is None
+        return not any(done)
 
     def as_data(self) -> dict[str, Any]:
         """Plain data."""
@@ -117,7 +117,6 @@ async def _unless_away(part: Callable[[Report], Awaitable[None]], report: Report
         await part(report)
     except PrefectAway as away:
         report.away = str(away)
-        _log.warning("%s", away)
     except PrefectRefused as refused:
         _log.error("%s", refused)
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL
 
-from tasks.waking.errors import PrefectAway, PrefectRefused
+from tasks.waking.errors import PrefectAway, PrefectRefused, PrefectUnnamed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -68,25 +69,23 @@ class NewRun:
 
 
 class Runs:
-    """Prefect's API with the settings of this process; `async with` opens the connection."""
+    """Prefect's API with the settings of this process; `async with` opens the connection.
+
+    Where no server is named, every request raises `PrefectUnnamed`: Prefect itself would start a server of
+    its own, which knows nothing of our runs.
+    """
 
     def __init__(self) -> None:
-        self._client: PrefectClient = get_client()
+        self._client: PrefectClient | None = get_client() if PREFECT_API_URL.value() else None
 
     async def __aenter__(self) -> Self:
-        try:
+        if self._client is not None:
             await self._client.__aenter__()
-        except httpx.HTTPError as error:
-            raise PrefectAway(url=self.url, reason=type(error).__name__) from error
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._client.__aexit__(*exc_info)
-
-    @property
-    def url(self) -> str:
-        """Where the server is."""
-        return str(self._client.api_url)
+        if self._client is not None:
+            await self._client.__aexit__(*exc_info)
 
     async def resume(self, run_id: str) -> str:
         """Resume a run: ACCEPT, ABORT (it is not paused, or is gone), REJECT (it can never be resumed)."""
@@ -157,6 +156,8 @@ class Runs:
         return [str(each["id"]) for each in sorted(found, key=lambda each: str(each["created"]))]
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if self._client is None:
+            raise PrefectUnnamed
         http = self._client._client  # noqa: SLF001 - its public methods parse each answer at length, on the way of a decision
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
@@ -164,7 +165,7 @@ class Runs:
         except PrefectHTTPStatusError as error:
             return error.response
         except (httpx.HTTPError, TimeoutError) as error:
-            raise PrefectAway(url=self.url, reason=type(error).__name__) from error
+            raise PrefectAway(url=str(self._client.api_url), reason=type(error).__name__) from error
 
 
 def _checked(answer: httpx.Response) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -56,3 +57,9 @@ def test_a_decision_during_an_outage_stands_and_the_case_goes_on(
         others.enter_context(prefect_server_in(tmp_path, port))
         assert house.reaches(run, State.CLOSED, within_seconds=60).outcome == "approve"
         assert len(run.lines("after")) == 1
+        loop = [record for record in caplog.records if record.name == "nakoming.reconciler"]
+        troubles = [record.getMessage() for record in loop if record.levelno >= logging.WARNING]
+        assert len(troubles) == 2, troubles
+        assert f"The Prefect server at {up.api_url}/ does not answer (" in troubles[0]
+        assert troubles[1] == "The reconciler works again."
+        assert all(record.exc_info is None for record in loop)
