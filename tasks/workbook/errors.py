@@ -12,21 +12,21 @@ class CellUnfit(NakomingError):
         "Row {row} of '{sheet}' has {found} in column '{column}', which holds {wanted}; "
         "convert it before the workbook is written."
     )
-    code = "NK7100"
+    code = "NK7110"
 
 
 class RowUnfit(NakomingError):
     """A row does not have as many values as the sheet has columns."""
 
     template = "Row {row} of '{sheet}' has {found} values; the sheet has {wanted} columns."
-    code = "NK7101"
+    code = "NK7111"
 
 
 class SheetUnfit(NakomingError):
     """A sheet cannot be made as it was asked for."""
 
     template = "The sheet '{sheet}' cannot be written: {reason}."
-    code = "NK7102"
+    code = "NK7112"
 
 
 class FileTooLarge(NakomingError):

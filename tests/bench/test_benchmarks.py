@@ -81,7 +81,9 @@ def test_stamps_of_another_process_are_read_in_order(tmp_path: Path) -> None:
     assert noted.read() == {}
 
 
-@pytest.mark.parametrize("name", ["evidence-verify", "excel-overview", "odbc-read", "portal-post", "step-overhead"])
+@pytest.mark.parametrize(
+    "name", ["evidence-verify", "excel-overview", "odbc-read", "portal-post", "step-overhead"]
+)
 def test_a_benchmark_runs(name: str, tmp_path: Path) -> None:
     assert _measured(name, tmp_path)
 
