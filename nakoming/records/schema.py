@@ -10,7 +10,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -19,25 +18,13 @@ from sqlalchemy import (
     text,
 )
 
+from nakoming.records.schema_base import ID as _ID
+from nakoming.records.schema_base import NAME as _NAME
+from nakoming.records.schema_base import case_id as _case_id
+from nakoming.records.schema_base import metadata
 from nakoming.records.types import Instant, Json
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_ID = 32  # uuid4 as hex
-_NAME = 200
-
-
-def _case_id(*, nullable: bool = False) -> Column[str]:
-    return Column("case_id", String(_ID), ForeignKey("cases.id"), nullable=nullable)
-
+__all__ = ["metadata"]
 
 agreements = Table(
     "agreements",
@@ -139,15 +126,17 @@ case_facts = Table(  # what is set from outside while a case runs; read by steps
     Column("set_at", Instant, nullable=False),
 )
 
-connections = Table(  # how a connection to a customer's system stands: one that fails is left alone for a while
-    "connections",
-    metadata,
-    Column("customer", String(_NAME), primary_key=True),
-    Column("name", String(_NAME), primary_key=True),
-    Column("failures", Integer, nullable=False),
-    Column("failing_since", Instant),
-    Column("open_until", Instant),
-    Column("reason_sealed", LargeBinary),
+connections = (
+    Table(  # how a connection to a customer's system stands: one that fails is left alone for a while
+        "connections",
+        metadata,
+        Column("customer", String(_NAME), primary_key=True),
+        Column("name", String(_NAME), primary_key=True),
+        Column("failures", Integer, nullable=False),
+        Column("failing_since", Instant),
+        Column("open_until", Instant),
+        Column("reason_sealed", LargeBinary),
+    )
 )
 
 gates = Table(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.erp.exchange import Fetched, SentBack, SideBySide
+    from tasks.process import Worked
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +47,14 @@ def publish_comparison(customer: str, found: Sequence[SideBySide]) -> None:
         for each in found
     ]
     _publish(f"erp-compared-{_key(customer)}", rows, f"ERP and Suite of {customer}, compared")
+
+
+def publish_all(mode: str, done: Sequence[Worked]) -> None:
+    """What became of each customer in a run for all."""
+    rows: list[dict[str, Any]] = [
+        {"case": each.key, "outcome": each.said, "to look at": "yes" if each.is_red else ""} for each in done
+    ]
+    _publish(f"erp-all-{mode}", rows, f"Exchange with {len(done)} ERPs ({mode})")
 
 
 def publish_report(customer: str, name: str, markdown: str) -> None:

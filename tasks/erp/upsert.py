@@ -183,11 +183,14 @@ def remove(connection: Connection, interface: Interface, gone: Select[Any], batc
     wanted = there if not interface.on_removal else and_(there, interface.open_rows(target))
     key = key_text([target.c[name] for name in interface.target_key])
     rows = select(literal(batch), key, literal(REMOVED)).select_from(target.join(keys, there)).where(wanted)
-    booked = connection.execute(insert(transactions).from_select(["batch", "key", "change"], rows)).rowcount
+    connection.execute(insert(transactions).from_select(["batch", "key", "change"], rows))
     match = select(literal(1)).select_from(keys).where(there).correlate(target).exists()
     if interface.on_removal:
         closed = update(target).where(match, interface.open_rows(target)).values(interface.on_removal)
         connection.execute(closed)
     else:
         connection.execute(delete(target).where(match))
-    return booked
+    # Counted, for PostgreSQL's driver does not tell how many rows an INSERT from a SELECT made.
+    t = transactions.c
+    booked = select(func.count()).select_from(transactions).where(t.batch == batch, t.change == REMOVED)
+    return int(connection.execute(booked).scalar_one())
