@@ -19,12 +19,12 @@ from blocks.suite_database import SuiteDatabase
 from demo.erp.making import make
 from tasks.erp.fetching import Asked, fetch
 from tasks.erp.interfaces import INBOUND, interface
-from tasks.erp.loaded import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from demo.erp.mess import Mess
+    from tasks.erp.loaded import Loaded
     from tests.harness.postgres import PostgresServer
 
 ORDERS = 2000
