@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,13 @@ from blocks.command_template import ReportInvalid
 from blocks.deploy_script import DeployResult, DeployScript
 from blocks.health_check import HealthCheckFailed
 from nakoming.errors import NakomingError
-from nakoming.records import resource_leases
+from tasks import shared_things
 from tasks.blocks import load_block
 from tasks.installation import settings
+from tasks.shared_things import leased
 from tasks.steps import CannotTell, DidNotHappen, Happened, Work, ask, repeat, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tasks.artefacts import Artefact
@@ -41,7 +40,7 @@ class Target(BaseModel):
     @property
     def resource(self) -> str:
         """The name under which it is leased."""
-        return f"environment/{self.customer}/{self.environment}"
+        return shared_things.environment(self.customer, self.environment)
 
 
 class Standing(BaseModel):
@@ -101,7 +100,7 @@ def install(work: Work, *, target: Target, artefact: Artefact) -> Installed:
         NakomingError: the script is missing, or the artefact is not the one that was tested.
     """
     script, said = load_block(DeployScript, target.block), _verdict_file(work)
-    with _leased(work, target):
+    with leased(work, target.resource, lease=_TIMEOUT):
         said.parent.mkdir(parents=True, exist_ok=True)
         said.unlink(missing_ok=True)
         try:
@@ -129,7 +128,7 @@ def roll_back(work: Work, *, target: Target, artefact: Artefact, before: Standin
         HealthCheckFailed: what stood there before does not answer.
     """
     script = load_block(DeployScript, target.block)
-    with _leased(work, target):
+    with leased(work, target.resource, lease=_TIMEOUT):
         done = script.rollback(
             target.customer, target.environment, artefact=artefact.path, sha256=artefact.sha256
         )
@@ -144,18 +143,6 @@ def look_at(work: Work, *, target: Target) -> Standing:
     del work
     status = load_block(DeployScript, target.block).status(target.customer, target.environment)
     return Standing(sha256=status.installed_sha256, version=status.version, url=status.url)
-
-
-@contextmanager
-def _leased(work: Work, target: Target) -> Iterator[None]:
-    owner = work.lease.owner
-    with work.records.write() as tx:
-        lease = resource_leases.take(tx, target.resource, owner, lease=_TIMEOUT, case_id=work.lease.case_id)
-    try:
-        yield
-    finally:
-        with work.records.write() as tx:
-            resource_leases.release(tx, lease)
 
 
 def _verdict_file(work: Work) -> Path:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from blocks.erp.errors import ErpError
 from nakoming.records import agreements
-from tasks import operators
+from tasks import operators, shared_things
 from tasks.erp import comparing, fetching, health
 from tasks.erp import write_back as writing_back
 from tasks.erp.connections import erp_session, suite_engine
@@ -127,9 +127,16 @@ def compare(work: Work, *, link: Link, table: str) -> SideBySide:
 
 @contextmanager
 def both_sides(work: Work, link: Link) -> Iterator[tuple[ErpSession, Engine]]:
-    """Both connections, for one step; how the ERP's one fares is counted."""
+    """Both connections, for one step; how the ERP's one fares is counted.
+
+    Nothing is installed on production meanwhile: a rollback brings the database back as it was before.
+
+    Raises:
+        ResourceBusy: something is being installed just now; the case waits and tries again.
+    """
+    production = shared_things.environment(work.customer, shared_things.PRODUCTION)
     try:
-        with erp_session(link.erp) as session:
+        with shared_things.leased(work, production, lease=_HOUR), erp_session(link.erp) as session:
             yield session, suite_engine(link.suite)
     except ErpError as failed:
         with work.records.write() as tx:

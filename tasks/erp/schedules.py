@@ -17,6 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.exceptions import ObjectNotFound
 
+from nakoming.errors import NakomingError
 from nakoming.records import agreements, duties
 from tasks.erp.timetable import DEPLOYMENTS, OURS, Wanted, wanted
 
@@ -164,6 +165,7 @@ class Schedules:
         self._records = records
         self._versions: dict[str, int] | None = None
         self._looked = 0.0
+        self._said = ""
 
     async def look(self) -> Renewed | None:
         """Renew what is due to be renewed; None: nothing was, or Prefect is away."""
@@ -173,13 +175,20 @@ class Schedules:
         try:
             async with get_client() as client:
                 renewed = await renew(self._records, client)
-        except httpx.HTTPError as away:
-            _log.warning("The schedules of the exchange could not be renewed: %s", type(away).__name__)
+        except (httpx.HTTPError, NakomingError) as trouble:
+            self._say(trouble)
             return None
-        self._versions, self._looked = versions, time.monotonic()
+        self._versions, self._looked, self._said = versions, time.monotonic(), ""
         if said := str(renewed):
             _log.info("%s", said)
         return renewed
+
+    def _say(self, trouble: Exception) -> None:
+        """Once, not at every pass: what a server answers may hold names of customers, so not its text."""
+        kind = str(trouble) if isinstance(trouble, NakomingError) else type(trouble).__name__
+        if kind != self._said:
+            _log.warning("The schedules of the exchange are not renewed: %s", kind)
+            self._said = kind
 
     def _now(self) -> dict[str, int]:
         with self._records.read() as tx:
