@@ -103,7 +103,9 @@ def _bound(given: Property, value: object, path: Path, findings: Findings) -> De
     if given.logical_type in {"date", "timestamp"}:
         day = _day(value)
         if day is None:
-            findings.add(path, f"{shown(value)} is not a date", "a date as year-month-day, such as 2000-01-01")
+            findings.add(
+                path, f"{shown(value)} is not a date", "a date as year-month-day, such as 2000-01-01"
+            )
         return None if day is None else Decimal(day)
     number = decimal_of(value) if not isinstance(value, str) else None
     whole = number is not None and number == number.to_integral_value()
@@ -118,7 +120,9 @@ def _bound(given: Property, value: object, path: Path, findings: Findings) -> De
 
 def _day(value: object) -> int | None:
     try:
-        day = date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2000-01-01") else None
+        day = (
+            date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2000-01-01") else None
+        )
     except ValueError:
         return None
     return None if day is None else day.year * 10_000 + day.month * 100 + day.day

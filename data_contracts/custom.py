@@ -103,7 +103,9 @@ class Custom:
         return tuple(((*path, str(at)), each) for at, each in enumerate(value))
 
 
-def custom_of(given: Sequence[CustomProperty], known: Sequence[str], where: Path, findings: Findings) -> Custom:
+def custom_of(
+    given: Sequence[CustomProperty], known: Sequence[str], where: Path, findings: Findings
+) -> Custom:
     """The custom properties by name; those that are not known, or stand there twice, are noted."""
     found: dict[str, tuple[Path, Any]] = {}
     for at, each in enumerate(given):

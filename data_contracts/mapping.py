@@ -173,9 +173,7 @@ def _change(custom: Custom, columns: tuple[Column, ...]) -> Change:
     overlap = timedelta()
     if by == "changed_at":
         # Two clocks and open transactions: without an overlap, late ones would never be seen.
-        overlap = _lasting(
-            value.get("overlapMinutes"), "minutes", (*path, "overlapMinutes"), custom.findings
-        )
+        overlap = _lasting(value.get("overlapMinutes"), "minutes", (*path, "overlapMinutes"), custom.findings)
     elif "overlapMinutes" in value:
         custom.findings.add((*path, "overlapMinutes"), f"{by} has no overlap", "only changed_at has one")
     return Change(by, column, overlap)

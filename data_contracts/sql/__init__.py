@@ -11,22 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from data_contracts.errors import DialectUnknown, StagingUnfit
+from data_contracts.names import ALIVE, KNOWN, LOOSE, ROW_ID, place_name
 from data_contracts.rules import rules_of
 from data_contracts.sql.judging import alive, broken, judged, valued
 from data_contracts.sql.keys import place_among_same, same_keys, strays, unknown
 from data_contracts.sql.mssql import TransactSQL
 from data_contracts.sql.postgresql import PostgreSQL
 from data_contracts.sql.quick import BEYOND, is_text
-from data_contracts.sql.speech import LOOSE, ROW_ID, VALUE, Expression, Speech, number_text
+from data_contracts.sql.speech import Expression, Speech, number_text
 from data_contracts.sql.sqlite import SQLite
 
 if TYPE_CHECKING:
     from data_contracts.contract import Contract
     from data_contracts.rules import Rule
 
-ALIVE: Final = "alive__row"
-PLACE: Final = "place__row"
-KNOWN: Final = "__known"
 _SPEECHES: Final[dict[str, Speech]] = {each.name: each for each in (PostgreSQL(), SQLite(), TransactSQL())}
 
 
@@ -75,7 +73,12 @@ def _judged_once(speech: Speech, contract: Contract, staging: sa.FromClause) -> 
     """The trimmed texts of the suspects, and the same with the values: each worked out once."""
     columns = contract.table.columns
     trimmed = {column.name: speech.text(staging.c[column.name]) for column in columns}
-    keys = {name for rule in rules_of(contract) if rule.kind in {"duplicate", "overtaken"} for name in rule.columns}
+    keys = {
+        name
+        for rule in rules_of(contract)
+        if rule.kind in {"duplicate", "overtaken"}
+        for name in rule.columns
+    }
     texts_of = [text.label(name) for name, text in trimmed.items()]
     loose = sa.or_(sa.false(), *(
         sa.cast(staging.c[name], sa.Text) != trimmed[name] for name in sorted(keys) if is_text(staging.c[name])
@@ -171,11 +174,6 @@ def view_of(
     return judged(speech, contract.table.columns, staging, others)
 
 
-def place_name(rule: Rule) -> str:
-    """The column of the view with a row's place among those of the same key."""
-    return f"{rule.column.name if rule.name.startswith(rule.column.name) else ''}{PLACE}"
-
-
 def _alive(speech: Speech, contract: Contract, staging: sa.FromClause) -> Expression:
     if contract.tombstone is None:
         return number_text(1)
@@ -193,17 +191,4 @@ def check_fit(contract: Contract, staging: sa.FromClause) -> None:
         raise StagingUnfit(place=place, interface=contract.interface, missing=", ".join(missing))
 
 
-__all__ = [
-    "ALIVE",
-    "KNOWN",
-    "PLACE",
-    "ROW_ID",
-    "VALUE",
-    "check_fit",
-    "converted",
-    "place_name",
-    "settings_of",
-    "speech_of",
-    "view_of",
-    "violations",
-]
+__all__ = ["converted", "settings_of", "speech_of", "view_of", "violations"]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from data_contracts.sql.speech import VALUE, number_text
+from data_contracts.names import VALUE
+from data_contracts.sql.speech import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from data_contracts.sql.judging import alive
-from data_contracts.sql.speech import ROW_ID, Expression, KeyWay, Speech, number_text
+from data_contracts.names import ROW_ID
+from data_contracts.sql.speech import Expression, KeyWay, Speech, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

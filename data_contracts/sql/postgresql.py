@@ -17,7 +17,8 @@ from data_contracts.dates import INSTANT, ISO, DateForm
 from data_contracts.numbers import NUMBER, WHOLE
 from data_contracts.rules import TRIMMED
 from data_contracts.sql import quick
-from data_contracts.sql.speech import LOOSE, ROW_ID, Expression, KeyWay, Speech, number_text
+from data_contracts.names import LOOSE, ROW_ID
+from data_contracts.sql.speech import Expression, KeyWay, Speech, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,12 +22,7 @@ if TYPE_CHECKING:
     from data_contracts.rules import Rule
 
 Expression = sa.ColumnElement[Any]
-VALUE = "__value"
-"""Ends the name of the column that holds the value of another."""
-ROW_ID = "row_id"
 KeyWay = tuple[list[Expression], Expression | None]
-LOOSE = "loose__row"
-"""The column of the trimmed texts that says whether anything was trimmed of a key."""
 
 
 def number_text(value: object) -> Expression:
@@ -101,7 +96,11 @@ class Speech(ABC):
     def newest_first(self, column: Column, staged: Expression) -> list[Expression]:
         """Sorts rows by a change column, the newest first and those without a value last."""
         text = self.text(staged)
-        value = sa.func.replace(text, "T", " ") if column.logical_type == "timestamp" else self.value(column, text)
+        value = (
+            sa.func.replace(text, "T", " ")
+            if column.logical_type == "timestamp"
+            else self.value(column, text)
+        )
         return [sa.desc(value)]  # here NULL is less than anything
 
     def suspects(self, contract: Contract, staging: sa.FromClause) -> Expression | None:

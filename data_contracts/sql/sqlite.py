@@ -54,8 +54,8 @@ class SQLite(Globbed):
         return found
 
     def is_day(self, iso: Expression) -> Expression:
-        """SQLite turns 30 February into 2 March: only a day that stays what it was is one."""
-        return sa.and_(sa.func.date(iso) == iso, iso >= "0001")
+        """SQLite takes 30 February and, asked to reckon with it, makes it 2 March: a day stays what it was."""
+        return sa.and_(sa.func.date(iso, "+0 days") == iso, iso >= "0001")
 
     def as_whole(self, text: Expression) -> Expression:
         """A text of digits as a whole number."""
