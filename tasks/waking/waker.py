@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from tasks.waking.runs import Runs
 
 _log = logging.getLogger("nakoming.waking")
-PATIENCE = timedelta(seconds=60)  # between a worker's claim and a flow that holds its case
+# Between a worker's claim and a flow that holds its case. What Prefect knows of the worker cannot shorten it:
+# its heartbeats come every 30 s, and a silent worker counts as gone after three, which is later; one that was
+# killed and is kept running by a supervisor has the same name again within a second, and is never silent; and
+# the processes of Prefect's own workers outlive a killed worker, so that the run may be about to begin.
+# Where they do not, in our warm workers, the next worker gives up the claims (deployments.warm.orphans).
+PATIENCE = timedelta(seconds=60)
 _TRIES = 8
 _DIED = "The process that worked on this run is gone; a new run goes on from the last finished step."
 
