@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -15,9 +16,12 @@ from nakoming.portal.app import create_app
 from nakoming.records import migrate
 from nakoming.records.keys_check import require_keys
 from nakoming.records.store import Records
-from nakoming.settings import Settings
+from tasks.installation import settings as found
 from tasks.waking.runs import Runs
 from tasks.waking.waker import Waker
+
+if TYPE_CHECKING:
+    from nakoming.settings import Settings
 
 GRACE_SECONDS = 5
 
@@ -78,7 +82,7 @@ def main(host: str = HOST, port: int | None = None) -> int:
     """Serve; one sentence on standard error when that cannot be."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        asyncio.run(serve(Settings(), host, port or Options.of().portal_port))
+        asyncio.run(serve(found(), host, port or Options.of().portal_port))
     except NakomingError as problem:
         sys.stderr.write(f"{problem} [{problem.code}]\n")
         return problem.exit_status

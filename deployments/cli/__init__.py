@@ -15,6 +15,7 @@ import typer
 
 from deployments.cli import check, system
 from deployments.cli.printing import say
+from deployments.records_trouble import explained
 from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:
@@ -49,6 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     raise SystemExit(run(make_app(), arguments))
 
 
+def _unforeseen(problem: Exception) -> int:
+    """Click's own errors, and a records database that is away; a fault of ours is shown whole."""
+    show = getattr(problem, "show", None)
+    if show is not None:
+        show()
+        return int(getattr(problem, "exit_code", 2))
+    known = explained(problem)
+    if known is None:
+        raise problem
+    say(f"{known} [{known.code}]")
+    return known.exit_status
+
+
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     """Carry out one command; every error of ours is one sentence on standard error, with its code."""
     try:
@@ -65,10 +79,6 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
         return CLOSED_PIPE
-    except Exception as problem:
-        show = getattr(problem, "show", None)
-        if show is None:  # none of click's own errors: a fault of ours, shown whole
-            raise
-        show()
-        return int(getattr(problem, "exit_code", 2))
+    except Exception as problem:  # noqa: BLE001 - what is no person's to put right is raised again
+        return _unforeseen(problem)
     return status if isinstance(status, int) else 0

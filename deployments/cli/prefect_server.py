@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from deployments.cli.errors import PrefectUnknown, PrefectUnreachable
 from deployments.embedded import system
-from nakoming.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +20,9 @@ def enter() -> str:
     Raises:
         PrefectUnknown: no system runs here, and Prefect is not set to any server.
     """
-    running = system.running(Settings())
+    from tasks.installation import settings  # takes the records' libraries
+
+    running = system.running(settings())
     if running is not None:
         running.enter()  # whatever the shell's Prefect is set to: it may be somebody's cloud
     from prefect.settings import PREFECT_API_URL

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deployments.cli.printing import facts, say
-from deployments.embedded.home import Home
+from deployments.embedded.home import HOUSE, Home
 from deployments.embedded.options import HOST, PREFIX, Options
-from nakoming.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +62,12 @@ def add_to(app: typer.Typer) -> None:
 
 def up(*, options: Options) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
-    from deployments.embedded.run import run  # what it imports is for this command alone
+    from deployments.embedded.run import run  # what these import is for this command alone
+    from tasks.installation import settings
 
+    found = settings()
     say(STARTING)
-    run(Settings(), options, on_ready=_show, say=say)
+    run(found, options, on_ready=_show, say=say)
     say("Everything has stopped.")
 
 
@@ -77,12 +78,14 @@ def demo(
 ) -> None:
     """Play a real request for change with the demo vendor, from the question to production."""
     from deployments.embedded.background import noting_interrupts, started, stay
+    from tasks.installation import settings
 
+    found = settings()
     say(STARTING)
     with (
         noting_interrupts() as interrupted,
-        _prepared(Home.of(Settings()).demo) as prepared,
-        started(Settings(), options) as system,
+        _prepared(Home.of(found).demo) as prepared,
+        started(found, options) as system,
     ):
         system.enter()
         from rich.console import Console
@@ -131,5 +134,9 @@ def portal(
 
 
 def _show(system: System) -> None:
+    from deployments.embedded.services import has_suites
+
     facts(system.addresses.items())
+    if not has_suites(system) and system.settings.agreements == HOUSE / "agreements":
+        say("No customer's Suite is installed here yet: `make demo` installs and starts those of the demo.")
     say(f"Everything runs. Its files are in {system.home.path}; Ctrl-C stops it.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from deployments.embedded.errors import (
+    AgreementsMissingError,
     FolderRefusedError,
     NoRoomError,
     PackageMissingError,
@@ -22,6 +23,7 @@ from deployments.embedded.options import HOST
 if TYPE_CHECKING:
     from deployments.embedded.home import Home
     from deployments.embedded.options import Options, Port
+    from nakoming.settings import Settings
 
 ROOM_MB = 200
 """What a first day takes: Prefect's database, records, logs, the demo's environments."""
@@ -54,6 +56,13 @@ def check_folders(home: Home) -> None:
                 pass
     except OSError as problem:
         raise FolderRefusedError(path=problem.filename or home.path, reason=problem.strerror) from problem
+
+
+def check_agreements(settings: Settings) -> None:
+    """See that the folder of agreements, where one was named, holds any; else `AgreementsMissingError`."""
+    named = "agreements" in settings.model_fields_set
+    if named and not any(settings.agreements.glob("*.yaml")):
+        raise AgreementsMissingError(folder=settings.agreements)
 
 
 def check_ports(options: Options) -> None:

@@ -106,6 +106,16 @@ class PrefectSilentError(NakomingError):
     code: ClassVar[str] = "NK7101"
 
 
+class AgreementsMissingError(NakomingError):
+    """The folder of agreements that was named holds none."""
+
+    template: ClassVar[str] = (
+        "The folder {folder} holds no agreement: put CUSTOMER.yaml and vendor.yaml there, "
+        "or name another folder with NAKOMING_AGREEMENTS=FOLDER."
+    )
+    code: ClassVar[str] = "NK7105"
+
+
 class SystemNotStartedError(NakomingError):
     """The supervisor ended while it was waited for."""
 

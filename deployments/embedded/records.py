@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from deployments.embedded.errors import AgreementNameError
+from deployments.records_trouble import explained
 from nakoming.agreement.loading import agreement_sha256, parse_agreement, parse_vendor, read_text
 from nakoming.errors import NakomingError
 from nakoming.records import agreements, migrate
@@ -51,9 +52,18 @@ def main() -> int:
         migrate.upgrade(records)
         load_agreements(records, settings.agreements)
     except NakomingError as problem:
-        sys.stderr.write(f"{problem} [{problem.code}]\n")
-        return problem.exit_status
+        return _said(problem)
+    except Exception as problem:
+        known = explained(problem)
+        if known is None:
+            raise
+        return _said(known)
     return 0
+
+
+def _said(problem: NakomingError) -> int:
+    sys.stderr.write(f"{problem} [{problem.code}]\n")
+    return problem.exit_status
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def run(
     """
     home = Home.of(settings)
     checks.check_packages()
+    checks.check_agreements(settings)
     checks.check_folders(home)
     with system.alone(home, settings):
         watchman.end_left_over(home.path)

@@ -52,6 +52,11 @@ def services(system: System) -> list[Service]:
     return [_prefect(system), _mailbox(system), *_steps(system), _portal(system), *_runners(system)]
 
 
+def has_suites(system: System) -> bool:
+    """Whether the demo has installed a customer's Suite in this home."""
+    return any((system.home.demo / "environments").glob("*/*/current"))
+
+
 def _python(module: str, *words: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *words)
 
@@ -77,8 +82,8 @@ def _steps(system: System) -> list[Service]:
         Service("records", "records", _python("deployments.embedded.records"), once=True),
         Service("provision", "set-up of Prefect", _python("deployments.embedded.provision"), once=True),
     ]
-    if (system.home.demo / "environments").is_dir():
-        # What the demo installed before runs again; its absence keeps nothing else from starting.
+    if has_suites(system):
+        # What the demo installed before runs again; what fails there keeps nothing else from starting.
         command = _python("demo.environments", "start", "--root", str(system.home.demo))
         title = "start of the demo's environments"
         steps.append(Service("environments", title, command, after=("provision",), once=True, optional=True))

@@ -22,6 +22,7 @@ from prefect.exceptions import ObjectNotFound
 
 from blocks.mail_server import MailServer
 from blocks.mailbox import Mailbox
+from deployments.cli import worker_checks
 from deployments.cli.attempts import Attempt, Found, tried
 from flows.rfc_street import rfc_street
 from nakoming.agreement.loading import agreement_sha256
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 
 CUSTOMERS = ("brouwer", "fenwick", "kestrel")
 POOL = "checked"
-DEPLOYMENTS = ("rfc-street", "wake-up", "reconcile")
+DEPLOYMENTS = worker_checks.names()
+STREET = "rfc-street"
 
 
 @pytest.fixture
@@ -173,7 +175,7 @@ def test_a_deployment_that_is_missing_or_has_no_pool_is_named(
 ) -> None:
     del records
     with deployed(), get_client(sync_client=True) as prefect:
-        street = prefect.read_deployment_by_name(f"{rfc_street.name}/{DEPLOYMENTS[0]}")
+        street = prefect.read_deployment_by_name(f"{rfc_street.name}/{STREET}")
         prefect.delete_deployment(street.id)
         found = by_name(nakoming("check", "--json"))
         assert found["Prefect server"] == wrong(

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from nakoming.records import migrate
 from tests.harness.installation import AGREEMENTS
 
 if TYPE_CHECKING:
@@ -34,17 +37,18 @@ def loaded_by(words: Sequence[str]) -> set[str]:
 
 
 def test_a_new_installation_is_made_and_read_by_the_command_alone(tmp_path: Path) -> None:
+    head = migrate.known_head()
     before = started("case", "list", home=tmp_path)
     assert before.returncode == 1
     assert before.stderr == (
-        "The records are at schema none, this program knows 0001; run `nakoming up` or "
+        f"The records are at schema none, this program knows {head}; run `nakoming up` or "
         "`nakoming records upgrade`. [NK2017]\n"
     )
     assert started("records", "upgrade", home=tmp_path).stdout == (
-        "The records are at schema 0001 now; before: none.\n"
+        f"The records are at schema {head} now; before: none.\n"
     )
     assert started("records", "upgrade", home=tmp_path).stdout == (
-        "The records are at schema 0001 already.\n"
+        f"The records are at schema {head} already.\n"
     )
     loaded = started("agreement", "load", home=tmp_path)
     assert loaded.returncode == 0, loaded.stderr
@@ -78,3 +82,31 @@ def test_a_setting_that_is_not_allowed_is_named_without_its_value(tmp_path: Path
             "unable to parse string as an integer. [NK5109]\n"
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "sentence"),
+    [
+        (
+            "sqlite:////nowhere/records.sqlite",
+            1,
+            (
+                "The records database {url} cannot be opened (unable to open database file): see that it "
+                "runs and takes us, and that NAKOMING_RECORDS_URL is right. [NK7103]\n"
+            ),
+        ),
+        (
+            "oracle://vendor:hunter2@db/records",
+            2,
+            (
+                "NAKOMING_RECORDS_URL names no database that can hold records; allowed: sqlite:///FILE or "
+                "postgresql+psycopg://USER:PASSWORD@HOST/NAME. [NK7104]\n"
+            ),
+        ),
+    ],
+)
+def test_records_that_cannot_be_opened_are_one_sentence(
+    tmp_path: Path, url: str, status: int, sentence: str
+) -> None:
+    ran = started("case", "list", home=tmp_path, NAKOMING_RECORDS_URL=url)
+    assert (ran.returncode, ran.stderr) == (status, sentence.format(url=url))

@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,10 @@ from deployments.embedded.home import Home
 from deployments.embedded.options import Options
 from deployments.embedded.services import Service
 from deployments.embedded.supervisor import bound
+from deployments.embedded.watchman import marked
 from nakoming.settings import Settings
+from tests.harness.installation import AGREEMENTS
+from tests.harness.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +52,11 @@ def up(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def free_ports() -> dict[str, str]:
+    names = ("PORTAL", "PREFECT", "MAILBOX", "SMTP")
+    return {f"NAKOMING_{name}_PORT": str(free_port()) for name in names}
+
+
 def last_line(ended: subprocess.CompletedProcess[str]) -> str:
     assert "Traceback" not in ended.stderr
     return ended.stderr.splitlines()[-1]
@@ -61,6 +71,88 @@ def test_a_port_in_use_is_named_with_its_user_and_the_way_out(tmp_path: Path) ->
     assert said.startswith(f"Port {port}, wanted for the mail server, is in use by process {os.getpid()} (")
     assert said.endswith("or choose another with NAKOMING_SMTP_PORT=PORT. [NK7090]")
     assert not (tmp_path / "var" / "embedded.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence", "status"),
+    [
+        (
+            "NAKOMING_DOCUMENT_LIMIT",
+            "hunter2",
+            (
+                "The setting NAKOMING_DOCUMENT_LIMIT cannot be used: input should be a valid integer, "
+                "unable to parse string as an integer. [NK5109]"
+            ),
+            2,
+        ),
+        (
+            "NAKOMING_AGREEMENTS",
+            "/nowhere",
+            (
+                "The folder /nowhere holds no agreement: put CUSTOMER.yaml and vendor.yaml there, "
+                "or name another folder with NAKOMING_AGREEMENTS=FOLDER. [NK7105]"
+            ),
+            1,
+        ),
+        ("NAKOMING_WORKER", "lambda", "NAKOMING_WORKER is 'lambda': warm or process is allowed. [NK7097]", 2),
+        (
+            "NAKOMING_PORTAL_PORT",
+            "abc",
+            "NAKOMING_PORTAL_PORT is 'abc': a port from 1 to 65535 is allowed. [NK7097]",
+            2,
+        ),
+    ],
+)
+def test_a_wrong_variable_is_one_sentence_before_anything_starts(
+    tmp_path: Path, variable: str, value: str, sentence: str, status: int
+) -> None:
+    ended = up(tmp_path / "var", **{variable: value})
+    assert (last_line(ended), ended.returncode) == (sentence, status)
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        (
+            {"NAKOMING_RECORDS_URL": "postgresql+psycopg://x:hunter2@127.0.0.1:9/z"},
+            "The records database postgresql+psycopg://x:***@127.0.0.1:9/z cannot be opened (",
+        ),
+        ({"NAKOMING_RECORDS_URL": "nonsense"}, "NAKOMING_RECORDS_URL names no database that can hold "),
+        ({"NAKOMING_AGREEMENTS": "agreements"}, "brouwer.yaml, line 6, language: 'xx' is not one of the "),
+    ],
+)
+def test_records_that_cannot_be_used_end_the_start_with_one_sentence(
+    tmp_path: Path, variables: dict[str, str], reason: str
+) -> None:
+    agreements = tmp_path / "agreements"
+    shutil.copytree(AGREEMENTS, agreements)
+    text = (agreements / "brouwer.yaml").read_text(encoding="utf-8")
+    (agreements / "brouwer.yaml").write_text(text.replace("language: nl", "language: xx"), encoding="utf-8")
+    if "NAKOMING_AGREEMENTS" in variables:
+        variables = {"NAKOMING_AGREEMENTS": str(agreements)}
+    ended = up(tmp_path / "var", **free_ports(), **variables)
+    assert ended.returncode == 1
+    assert last_line(ended).startswith(f"The records did not start: {reason}")
+    assert last_line(ended).endswith(f"Its log is {tmp_path / 'var' / 'logs' / 'records.log'}. [NK7096]")
+    assert "hunter2" not in ended.stderr
+    assert not (tmp_path / "var" / "embedded.json").exists()
+
+
+def test_an_interrupt_while_it_starts_ends_all_in_good_order(tmp_path: Path) -> None:
+    home = tmp_path / "var"
+    environment = {**os.environ, "NAKOMING_HOME": str(home), **free_ports()}
+    with subprocess.Popen([NAKOMING, "up"], env=environment, stderr=subprocess.PIPE, text=True) as starting:
+        deadline = time.monotonic() + 60
+        while not (home / "logs" / "prefect.log").exists():  # the first processes are there
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        starting.send_signal(signal.SIGINT)
+        said = starting.communicate(timeout=60)[1]
+    assert starting.returncode == 0
+    assert said.splitlines()[-1] == "Everything has stopped."
+    assert "Traceback" not in said
+    assert not marked(lambda mark: mark.endswith(f":{home}"))
 
 
 def test_a_port_given_twice_is_refused() -> None:

@@ -15,6 +15,10 @@ import httpx
 import psutil
 import pytest
 
+from demo import environments
+from deployments.embedded.home import HOUSE
+from deployments.embedded.provision import read_deployments
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
@@ -35,6 +39,7 @@ def _harness() -> ModuleType:
 
 
 harness = _harness()
+NO_SUITE = "No customer's Suite is installed here yet: `make demo` installs and starts those of the demo.\n"
 RUNNING = {"prefect", "mailbox", "portal", "worker", "postman", "reconciler", "watchman"}
 
 
@@ -69,9 +74,14 @@ def test_its_addresses_are_printed(system: Up) -> None:
         assert f"127.0.0.1:{system.port(name)}" in said
 
 
+def test_where_no_suite_is_installed_one_line_says_what_to_do(system: Up) -> None:
+    said = system.output.read_text()
+    assert said.count(NO_SUITE) == 1
+
+
 def test_the_deployments_have_forms_descriptions_and_tags(system: Up) -> None:
     found = {each["name"]: each for each in api(system, "POST", "/deployments/filter", {})}
-    assert set(found) == {"rfc-street", "wake-up", "reconcile"}
+    assert set(found) == {entry["name"] for entry in read_deployments(HOUSE / "prefect.yaml")}
     street = found["rfc-street"]
     form = street["parameter_openapi_schema"]["properties"]
     assert form["reference"]["description"].startswith("The customer's reference")
@@ -180,12 +190,22 @@ def test_nothing_outlives_a_killed_supervisor(system: Up) -> None:
 def test_an_interrupt_ends_all_in_good_order_also_when_the_shell_ignored_it(
     system: Up,
 ) -> None:
-    # The home that was left by the kill above: what is there goes on.
+    # The home that was left by the kill above: what is there goes on, and so does what the demo installs.
     folder = system.home.path.parent
+    (suite,) = [one for one in environments.CUSTOMERS if one.key == "fenwick"]
+    environments.prepare(system.home.demo, [suite])
+    environments.stop_all(system.home.demo)
     with harness.up(folder, ignoring_interrupts=True) as again:
+        assert NO_SUITE not in again.output.read_text()
+        running = environments.status_all(again.home.demo)
+        assert [(one["environment"], one["healthy"]) for one in running] == [
+            ("acceptance", True),
+            ("production", True),
+        ]
         again.process.send_signal(signal.SIGINT)
         assert again.process.wait(40) == 0
         assert again.living() == []
         assert not again.home.state_file.exists()
         assert again.output.read_text().rstrip().endswith("Everything has stopped.")
         assert "Traceback" not in (again.home.logs / "worker.log").read_text()
+    assert not any(one["healthy"] for one in environments.status_all(system.home.demo))
