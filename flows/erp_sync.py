@@ -42,10 +42,11 @@ def erp_sync(
         subject: Name of the occasion; empty: the scheduled instant, or the run itself.
         dry_run: Do everything but the commit, and write nothing back.
     """
-    given = {"mode": mode, "order": order, "dry_run": dry_run}
-    moment = occasion.of_run(subject)
+    moment = occasion.of_run(subject, mode)
     if moment.is_overtaken(customer):
         return moment.overtaken()
+    # The subject too: a run that goes on with this case is given what the case was opened with.
+    given = {"mode": mode, "order": order, "dry_run": dry_run, "subject": moment.subject}
     return run_process(PROCESS, customer=customer, subject=moment.subject, parameters=given)
 
 

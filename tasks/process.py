@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nakoming.records.store import Records, Tx
 
 _LEASE_POLL_SECONDS = 0.25
+LOCAL = "local-"  # begins the name of a run that is none of Prefect's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,8 @@ def _enter(
     while True:
         try:
             with records.write() as tx:
-                return take(tx, process, customer, subject, parameters, run_id)
+                deployment = current_deployment()
+                return take(tx, process, customer, subject, parameters, run_id, deployment)
         except CaseHeld as held:
             with records.read() as tx:
                 mine = _is_mine(tx, process, customer, subject, run_id)
@@ -102,7 +104,13 @@ def _enter(
 
 
 def take(
-    tx: Tx, process: Process, customer: str, subject: str, parameters: dict[str, Any], run_id: str
+    tx: Tx,
+    process: Process,
+    customer: str,
+    subject: str,
+    parameters: dict[str, Any],
+    run_id: str,
+    deployment: str | None = None,
 ) -> CaseRun | Joined:
     """Open or join the case and take its lease, in one transaction; `CaseHeld` when another run has it."""
     version = agreements.newest_version(tx, customer)
@@ -122,9 +130,57 @@ def take(
     if case.state == State.WAITING and not due and case_runs.newest(tx, case.id) != run_id:
         return Joined(f"Joined: {case.key} waits; nothing to do now.{_differing(opened)}")
     lease = cases.acquire(tx, case.id, this_process())
-    case_runs.note(tx, case.id, run_id, current_deployment())
+    case_runs.note(tx, case.id, run_id, deployment)
     finished = steps.finished(tx, case.id, customer)
     return CaseRun(tx.records, lease, cases.get(tx, case.id), finished, done_before=len(finished))
+
+
+@dataclass(frozen=True)
+class Worked:
+    """How a case stands that was worked on within another run; `is_red`: an operator should look."""
+
+    key: str
+    said: str
+    is_red: bool = False
+
+
+def work_within(process: Process, *, customer: str, subject: str, parameters: dict[str, Any]) -> Worked:
+    """Work on a case within the run of something larger, which neither waits for it nor fails with it.
+
+    A case that waits, or whose run dies, is taken up by the reconciler in a run of its own.
+    """
+    records = installed_records()
+    key = f"{process.kind}/{customer}/{subject}"
+    try:
+        with records.write() as tx:
+            entered = take(tx, process, customer, subject, parameters, f"{LOCAL}{new_id()}")
+    except CaseHeld as held:
+        return Worked(key, str(held))
+    if isinstance(entered, Joined):
+        return Worked(key, entered.why)
+    try:
+        outcome = _walked_within(records, process, entered)
+    except LeaseLost as lost:
+        return Worked(key, str(lost))
+    except Exception as raised:  # noqa: BLE001 - whatever it was: the others go on, the case is tried again
+        _failed(records, entered, raised)
+        return Worked(key, f"failed: {raised}", is_red=True)
+    artifacts.publish(records, entered.lease.case_id)
+    return Worked(key, outcome, outcome in process.red)
+
+
+def _walked_within(records: Records, process: Process, entered: CaseRun) -> str:
+    try:
+        with heartbeat(records, entered.lease):
+            outcome = process.walk(entered)
+        with records.write() as tx:
+            cases.close(tx, entered.lease, outcome)
+    except CaseWaits as waits:
+        with records.write() as tx:
+            cases.wait(tx, entered.lease, waits.waits_for)
+        outcome = str(waits)
+    entered.catch_up()
+    return outcome
 
 
 def _is_mine(tx: Tx, process: Process, customer: str, subject: str, run_id: str) -> bool:
@@ -171,7 +227,7 @@ def _failed(records: Records, run: CaseRun, raised: Exception) -> None:
 def current_run() -> str:
     """The Prefect run this process works for; a name of its own where there is none."""
     context = FlowRunContext.get()
-    return str(context.flow_run.id) if context and context.flow_run else f"local-{new_id()}"
+    return str(context.flow_run.id) if context and context.flow_run else f"{LOCAL}{new_id()}"
 
 
 def current_deployment() -> str | None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
@@ -103,18 +103,24 @@ async def _pool(client: PrefectClient, worker: type[BaseWorker[Any, Any, Any]]) 
 
 
 async def _deploy(client: PrefectClient, entry: dict[str, Any], flow: Flow[Any, Any], pool: str) -> None:
-    await client.create_deployment(
-        flow_id=await client.create_flow_from_name(flow.name),
-        name=entry["name"],
-        entrypoint=entry["entrypoint"],
-        description=entry.get("description"),
-        tags=entry.get("tags", []),
-        parameters=entry.get("parameters", {}),
-        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
-        enforce_parameter_schema=entry.get("enforce_parameter_schema", True),
-        work_pool_name=pool,
-        pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(HOUSE)}}],
-    )
+    """Make a deployment, or change the one that is there: made anew it would lose schedules and pauses."""
+    what = {
+        "entrypoint": entry["entrypoint"],
+        "description": entry.get("description"),
+        "tags": entry.get("tags", []),
+        "parameters": entry.get("parameters", {}),
+        "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),
+        "enforce_parameter_schema": entry.get("enforce_parameter_schema", True),
+        "work_pool_name": pool,
+        "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(HOUSE)}}],
+    }
+    try:
+        there = await client.read_deployment_by_name(f"{flow.name}/{entry['name']}")
+    except ObjectNotFound:
+        flow_id = await client.create_flow_from_name(flow.name)
+        await client.create_deployment(flow_id=flow_id, name=entry["name"], **what)
+    else:
+        await client.update_deployment(there.id, DeploymentUpdate(**what))
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from nakoming.errors import NakomingError
 from nakoming.records import resource_leases
 from nakoming.records.errors import RecordsError, ResourceBusy
 from nakoming.records.owners import this_process
+from tasks.erp.schedules import Schedules
 from tasks.waking.by_hand import in_words
 from tasks.waking.reconciler import Reconciler
 from tasks.waking.runs import Runs
@@ -39,10 +40,11 @@ async def run_reconciler(records: Records, stop: asyncio.Event, every: float = E
         every: seconds between two passes.
     """
     trouble = _Trouble()
+    schedules = Schedules(records)
     while not stop.is_set():
         try:
             async with Runs() as runs:
-                await _passes(records, Reconciler(records, runs), stop, every, trouble)
+                await _passes(records, Reconciler(records, runs), schedules, stop, every, trouble)
         except NakomingError as problem:
             trouble.is_there(problem.code, f"{problem} [{problem.code}]")
         except Exception as problem:  # noqa: BLE001 - nothing may end the loop that heals the rest
@@ -71,7 +73,12 @@ class _Trouble:
 
 
 async def _passes(
-    records: Records, reconciler: Reconciler, stop: asyncio.Event, every: float, trouble: _Trouble
+    records: Records,
+    reconciler: Reconciler,
+    schedules: Schedules,
+    stop: asyncio.Event,
+    every: float,
+    trouble: _Trouble,
 ) -> None:
     held: ResourceLease | None = None
     try:
@@ -82,6 +89,7 @@ async def _passes(
                 if report.away is not None:
                     trouble.is_there("Prefect", report.away)
                 else:
+                    await schedules.look()
                     trouble.is_over()
                 if not report.is_idle:
                     _log.info("%s", in_words(report))

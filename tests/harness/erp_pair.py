@@ -16,10 +16,13 @@ from blocks.erp.database import ErpDatabase
 from blocks.suite_database import SuiteDatabase
 from demo.erp import making
 from demo.suite.base.suite.migrations import m0001_production_orders as suite_schema
+from nakoming.agreement.loading import agreement_sha256
+from nakoming.records import agreements
 from nakoming.records.engine import writing
 from tasks.erp import loading, staging
 from tasks.erp.bookkeeping import prepare, quarantine, suite_outbox
 from tasks.erp.interfaces import INBOUND, interface
+from tests.harness.installation import AGREEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +31,30 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
 
     from blocks.erp.protocol import ErpSession
+    from nakoming.records.store import Records
     from tasks.erp.interfaces import Interface
     from tasks.erp.loaded import Loaded
     from tests.harness.postgres import PostgresServer
 
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-ERP_TERMS = "erp: {{connection: {name}-erp, suite: {name}-suite, sync_interval_minutes: {minutes}}}\n"
+_TERMS = "erp: {{connection: {name}-erp, suite: {name}-suite, sync_interval_minutes: {minutes}}}\n"
+_SOURCE = "sources:\n  erp.sync_interval_minutes: Bijlage 3\n"
+
+
+def agreement_text(customer: str, minutes: int | None = 5) -> str:
+    """The agreement of a customer of the demo with an ERP, or without."""
+    text = (AGREEMENTS / f"{customer}.yaml").read_text(encoding="utf-8")
+    if minutes is None:
+        return text
+    before, sources, after = text.partition("sources:\n")
+    return before + _TERMS.format(name=customer, minutes=minutes) + (_SOURCE + after if sources else _SOURCE)
+
+
+def agree(records: Records, customer: str, minutes: int | None = 5) -> None:
+    """Load that agreement."""
+    text = agreement_text(customer, minutes)
+    with records.write() as tx:
+        agreements.store(tx, customer, text, agreement_sha256(text))
 
 
 @dataclass(frozen=True)
