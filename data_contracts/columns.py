@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from data_contracts import pattern
 from data_contracts.contract import Column, Reference
 from data_contracts.custom import custom_of, decimal_of
-from data_contracts.odcs import NAME, PhysicalType
+from data_contracts.odcs import NAME, TYPE
 from nakoming.agreement.values import shown
 
 if TYPE_CHECKING:
@@ -131,9 +131,8 @@ def _day(value: object) -> int | None:
 def _also_as(custom: Custom) -> tuple[str, ...]:
     allowed = "a list of types of a database, such as numeric(12,3)"
     found = []
-    marker = next(mark for mark in PhysicalType.__metadata__ if hasattr(mark, "pattern"))
     for path, value in custom.texts("alsoAs", allowed):
-        if re.fullmatch(marker.pattern, value):
+        if re.fullmatch(TYPE, value):
             found.append(value)
         else:
             custom.findings.add(path, f"{shown(value)} is not the name of a type", allowed)

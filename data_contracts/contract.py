@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LogicalType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
 Direction = Literal["in", "out", "overview"]
-ChangeBy = Literal["row_version", "changed_at", "key"]
+ChangeKind = Literal["row_version", "changed_at", "key"]
 DeletionsBy = Literal["tombstone", "key_comparison", "none"]
 Duplicates = Literal["newest", "refuse"]
 
@@ -117,11 +117,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How changes are seen: by a row version, by a change time (read again over `overlap`), or by key."""
+    """How changes are seen: by a row version, by a change time (read again over `overlap`), or by a key.
 
-    by: ChangeBy
-    column: str | None
-    overlap: timedelta
+    Attributes:
+        kind: which of them.
+        column: the column that tells; of a key, its first.
+        overlap: for a change time, how long before the last one is read again.
+    """
+
+    kind: ChangeKind
+    column: str
+    overlap: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

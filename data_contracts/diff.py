@@ -1,7 +1,7 @@
 """What changed between two versions of a contract, and whom each change breaks.
 
-Who *writes* the data is bound by what it must be: stricter rules break the writer, whose rows are refused. Who
-*reads* it relies on that: looser rules break the reader, who may meet what could not be there before.
+Who *writes* the data is bound by what it must be: stricter rules break the writer, whose rows are refused.
+Who *reads* it relies on that: looser rules break the reader, who may meet what could not be there before.
 """
 
 from __future__ import annotations
@@ -84,13 +84,17 @@ def _numbers(version: str) -> tuple[int, int, int]:
 
 
 def diff(old: Contract, new: Contract) -> ContractDiff:
-    """Return what changed from `old` to `new`, the contract first, then its columns in the old one's order."""
+    """Return what changed from `old` to `new`, the contract itself first, then its columns."""
     changes = (*_of_contract(old, new), *_of_columns(old, new))
     return ContractDiff(old.version, new.version, changes)
 
 
 def _always(*breaks: Side) -> Callable[[Any, Any], tuple[Side, ...]]:
-    return lambda old, new: breaks
+    def judge(old: Any, new: Any) -> tuple[Side, ...]:
+        del old, new
+        return breaks
+
+    return judge
 
 
 def _strict_when_less(old: Any, new: Any) -> tuple[Side, ...]:
@@ -112,6 +116,12 @@ def _strict_when_set(old: Any, new: Any) -> tuple[Side, ...]:
     if not old:
         return WRITER
     return READER if not new else BOTH
+
+
+def _strict_when_refused(old: Any, new: Any) -> tuple[Side, ...]:
+    """What is done with keys that stand twice."""
+    del old
+    return WRITER if new == "refuse" else READER
 
 
 def _choices(old: Any, new: Any) -> tuple[Side, ...]:
@@ -151,14 +161,14 @@ _CONTRACT: Final[
     ("share of bad rows", lambda each: each.bad_share_limit, _strict_when_less),
     ("changes", lambda each: each.change, _always(*BOTH)),
     ("deletions", lambda each: each.deletions, _always(*BOTH)),
-    ("duplicates", lambda each: each.duplicates, lambda old, new: WRITER if new == "refuse" else READER),
+    ("duplicates", lambda each: each.duplicates, _strict_when_refused),
 )
 _COLUMN: Final[tuple[tuple[str, Callable[[Any, Any], tuple[Side, ...]]], ...]] = (
     ("logical_type", _always(*BOTH)),
     ("physical_types", _types),
     ("target", _always(*READER)),
-    ("required", lambda old, new: WRITER if new else READER),
-    ("unique", lambda old, new: WRITER if new else READER),
+    ("required", _strict_when_set),
+    ("unique", _strict_when_set),
     ("formats", _choices),
     ("minimum", _strict_when_more),
     ("maximum", _strict_when_less),

@@ -1,4 +1,4 @@
-"""What has changed in a table since its contract was agreed, seen before any of its rows is read (S-2.6.7a)."""
+"""What changed in a table since its contract was agreed, seen before any row is read (S-2.6.7a)."""
 
 from __future__ import annotations
 

@@ -63,3 +63,13 @@ class LanguageUnknown(UsageError):
 
     template = "There are no words in the language '{language}'; there are in: {known}."
     code = "NK7007"
+
+
+class NoSuchConnection(UsageError):
+    """A name that stands for nothing whose tables could be looked at. Data: `name`, `kinds`."""
+
+    template = (
+        "'{name}' is neither a contract's file nor a connection to an ERP's database; "
+        "allowed: a .yaml file, or the name of a block of kind {kinds}."
+    )
+    code = "NK7008"

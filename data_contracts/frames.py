@@ -1,4 +1,4 @@
-"""A frame of rows as the suite of expectations looks at it: the same view that SQL makes of a staging table."""
+"""A frame of rows as the suite of expectations looks at it: the view that SQL makes of a staging table."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _places(contract: Contract, rule: Rule, cells: Cells) -> list[int | None]:
 
 def _age(contract: Contract, cells: Cells) -> Any:
     change = contract.change.column
-    if change is None:
+    if contract.change.kind == "key":
         return lambda at: cells[ROW_ID][at]
     column = contract.table.column(change)
     name = change if column.logical_type == "timestamp" else f"{change}{VALUE}"

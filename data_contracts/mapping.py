@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from data_contracts.columns import column_of
 from data_contracts.contract import (
     Change,
-    ChangeBy,
+    ChangeKind,
     Contract,
     Deletions,
     DeletionsBy,
@@ -160,23 +160,26 @@ def _share(custom: Custom) -> Decimal:
 
 def _change(custom: Custom, columns: tuple[Column, ...]) -> Change:
     allowed = "by (row_version, changed_at or key), column, overlapMinutes"
+    keyed = [column.name for column in columns if column.primary_key_position == 1]
+    usual = keyed[0] if keyed else ""
     found = custom.mapping("change", ("by", "column", "overlapMinutes"), allowed)
     if found is None:
         if custom.get("change") is None:
             custom.need("change", allowed)
-        return Change("key", None, timedelta())
+        return Change("key", usual)
     path, value = found
-    by = _one_of(custom, (*path, "by"), value.get("by"), get_args(ChangeBy))
-    column = _column_named(custom, path, value, columns) if by != "key" else None
-    if by != "key" and "column" not in value:
-        custom.findings.add(path, "the column is missing", f"column, with the name of the {by}")
-    overlap = timedelta()
-    if by == "changed_at":
+    kind = _one_of(custom, (*path, "by"), value.get("by"), get_args(ChangeKind))
+    column = _column_named(custom, path, value, columns)
+    if kind != "key" and "column" not in value:
+        custom.findings.add(path, "the column is missing", f"column, with the name of the {kind}")
+    overlap = None
+    where = (*path, "overlapMinutes")
+    if kind == "changed_at":
         # Two clocks and open transactions: without an overlap, late ones would never be seen.
-        overlap = _lasting(value.get("overlapMinutes"), "minutes", (*path, "overlapMinutes"), custom.findings)
+        overlap = _lasting(value.get("overlapMinutes"), "minutes", where, custom.findings)
     elif "overlapMinutes" in value:
-        custom.findings.add((*path, "overlapMinutes"), f"{by} has no overlap", "only changed_at has one")
-    return Change(by, column, overlap)
+        custom.findings.add(where, f"{kind} has no overlap", "only changed_at has one")
+    return Change(kind, column or usual, overlap)
 
 
 def _deletions(custom: Custom, columns: tuple[Column, ...]) -> Deletions:

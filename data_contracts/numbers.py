@@ -1,7 +1,7 @@
 """How numbers are written as text, and how many digits they may have.
 
-Twelve digits and six decimals are as much as every database here can tell apart without rounding; zeros behind
-the decimals say nothing and may stand there.
+Twelve digits and six decimals are as much as every database here can tell apart without rounding; zeros
+behind the decimals say nothing and may stand there.
 """
 
 from __future__ import annotations

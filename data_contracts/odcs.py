@@ -1,8 +1,8 @@
 """Documents of the Open Data Contract Standard, version 3: the fields that are acted on.
 
-Fields of the standard that are not named here may stand in a document and are left alone; a key that looks like
-a misspelt one is refused, since it would otherwise be left alone as well. What the standard has no field for
-stands in `customProperties`, as the standard says; `data_contracts.mapping` gives them their meaning.
+Fields of the standard that are not named here may stand in a document and are left alone; a key that looks
+like a misspelt one is refused, since it would otherwise be left alone as well. What the standard has no field
+for stands in `customProperties`, as the standard says; `data_contracts.mapping` gives them their meaning.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from nakoming.agreement.values import Line, Text, refusal, shown
 API = r"v3\.\d{1,3}\.\d{1,3}"
 VERSION = r"(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})"
 NAME = r"[A-Za-z_][A-Za-z0-9_]{0,62}"
-_TYPE = r"[A-Za-z][A-Za-z0-9_ ]*(\(\d{1,4}(, ?\d{1,3})?\))?"
+TYPE = r"[A-Za-z][A-Za-z0-9_ ]*(\(\d{1,4}(, ?\d{1,3})?\))?"
+
+
+MOST_SIGNS = 10_000
+MOST_PLACES = 16
 
 
 def _identifier(value: object) -> object:
@@ -38,13 +42,13 @@ def _number(value: object) -> object:
 
 
 def _count(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10_000:  # noqa: PLR2004 - text
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_SIGNS:
         raise refusal(f"{shown(value)} is not a number of characters", "0 to 10000")
     return value
 
 
 def _place(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int) or not -1 <= value <= 16:  # noqa: PLR2004 - keys
+    if isinstance(value, bool) or not isinstance(value, int) or not -1 <= value <= MOST_PLACES:
         raise refusal(f"{shown(value)} is not a place in a key", "1 to 16, or -1 for outside of it")
     return value
 
@@ -55,7 +59,7 @@ Count = Annotated[int, BeforeValidator(_count)]
 Place = Annotated[int, BeforeValidator(_place)]
 PhysicalType = Annotated[
     str,
-    Text(_TYPE, "is not the name of a type", "a type of a database, such as text, bigint or numeric(12,3)"),
+    Text(TYPE, "is not the name of a type", "a type of a database, such as text, bigint or numeric(12,3)"),
 ]
 
 
@@ -93,8 +97,8 @@ class LogicalTypeOptions(Part):
     """Bounds and form of the values."""
 
     also = frozenset({
-        "timezone", "defaultTimezone", "maxItems", "minItems", "uniqueItems", "maxProperties", "minProperties",
-        "required",
+        "timezone", "defaultTimezone", "maxItems", "minItems", "uniqueItems", "maxProperties",
+        "minProperties", "required",
     })  # fmt: skip
     minimum: Bound | None = None
     maximum: Bound | None = None
@@ -111,8 +115,8 @@ class Quality(Part):
     """A rule in the standard's own words; the metrics `nullValues` and `invalidValues` are acted on."""
 
     also = frozenset({
-        "id", "name", "description", "rule", "unit", "dimension", "method", "severity", "businessImpact", "tags",
-        "customProperties", "authoritativeDefinitions", "scheduler", "schedule", "query", "engine",
+        "id", "name", "description", "rule", "unit", "dimension", "method", "severity", "businessImpact",
+        "tags", "customProperties", "authoritativeDefinitions", "scheduler", "schedule", "query", "engine",
         "implementation", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan",
         "mustBeLessOrEqualTo", "mustBeBetween", "mustNotBeBetween",
     })  # fmt: skip
@@ -154,8 +158,8 @@ class SchemaObject(Part):
     """A table."""
 
     also = frozenset({
-        "id", "physicalName", "businessName", "description", "deprecated", "synonyms", "authoritativeDefinitions",
-        "tags", "dataGranularityDescription", "quality", "relationships",
+        "id", "physicalName", "businessName", "description", "deprecated", "synonyms",
+        "authoritativeDefinitions", "tags", "dataGranularityDescription", "quality", "relationships",
     })  # fmt: skip
     name: Identifier = Field(description="the name of the table at the ERP")
     logical_type: Literal["object"] = Field("object", alias="logicalType")
@@ -197,8 +201,8 @@ class Document(Part):
     """A whole document."""
 
     also = frozenset({
-        "id", "tenant", "tags", "servers", "dataProduct", "description", "domain", "support", "price", "roles",
-        "slaDefaultElement", "authoritativeDefinitions", "customProperties", "contractCreatedTs",
+        "id", "tenant", "tags", "servers", "dataProduct", "description", "domain", "support", "price",
+        "roles", "slaDefaultElement", "authoritativeDefinitions", "customProperties", "contractCreatedTs",
     })  # fmt: skip
     api_version: Annotated[
         str, Text(API, "is not a version of the standard", "v3 and its numbers, such as v3.1.0")

@@ -103,10 +103,7 @@ def _item(match: re.Match[str]) -> Item:
     if match["low"] is None:
         return Item(signs, 1, 1)
     low = int(match["low"])
-    if match["high"]:
-        high = int(match["high"])
-    else:
-        high = MOST if match["comma"] else low
+    high = int(match["high"] or (MOST if match["comma"] else low))
     if high < low:
         raise ValueError(f"{match[0]!r} ends before it begins")
     return Item(signs, low, high)

@@ -1,4 +1,4 @@
-"""A report as one page that anybody can open: no scripts, nothing from elsewhere, light and dark, nl and en."""
+"""A report as one page that anybody can open: no scripts, nothing from elsewhere, in Dutch or English."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def page_of(report: Report, language: str, at: datetime) -> str:
         LanguageUnknown: there are no words in that language.
     """
     words = _words(language)
-    return _template().render(
+    page: str = _template().render(
         report=report,
         language=language,
         words=words,
@@ -45,6 +45,7 @@ def page_of(report: Report, language: str, at: datetime) -> str:
         whole=lambda number: f"{number:,}".replace(",", words["thousand"]),
         percent=lambda share: _percent(share, words["decimal"]),
     )
+    return page
 
 
 def _verdict(report: Report) -> str:

@@ -1,7 +1,7 @@
-"""The rules of a contract, each with its name and its words; what they mean in SQL stands in `data_contracts.sql`.
+"""The rules of a contract, each with its name and its words; `data_contracts.sql` says what they mean.
 
-Every rule speaks of a trimmed value: blanks around it do not count, and nothing but blanks is no value. A value
-that is missing breaks no rule but `required`; a value that cannot be read (`type`) breaks none about its size.
+Every rule speaks of a trimmed value: blanks around it do not count, and nothing but blanks is no value. A
+value that is missing breaks no rule but `required`; one that cannot be read (`type`) breaks none about size.
 """
 
 from __future__ import annotations
@@ -137,24 +137,19 @@ def _rules(contract: Contract) -> Iterator[Rule]:
 
 
 def _kinds(column: Column) -> Iterator[Kind]:
-    if column.required:
-        yield "required"
-    if column.logical_type != "string":
-        yield "type"
-    if column.min_length is not None or column.max_length is not None:
-        yield "length"
-    if column.pattern is not None:
-        yield "pattern"
-    if column.allowed:
-        yield "allowed"
-    if column.placeholders:
-        yield "placeholder"
-    if column.minimum is not None or column.maximum is not None:
-        yield "range"
-    if column.decimals is not None:
-        yield "decimals"
-    if column.reference is not None:
-        yield "reference"
+    """The rules that a column has, in the order in which people would ask."""
+    asked: tuple[tuple[Kind, bool], ...] = (
+        ("required", column.required),
+        ("type", column.logical_type != "string"),
+        ("length", column.min_length is not None or column.max_length is not None),
+        ("pattern", column.pattern is not None),
+        ("allowed", bool(column.allowed)),
+        ("placeholder", bool(column.placeholders)),
+        ("range", column.minimum is not None or column.maximum is not None),
+        ("decimals", column.decimals is not None),
+        ("reference", column.reference is not None),
+    )
+    return (kind for kind, applies in asked if applies)
 
 
 def rule_named(contract: Contract, name: str) -> Rule:

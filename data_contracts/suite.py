@@ -74,14 +74,14 @@ def expectation_of(rule: Rule) -> Expectation:
 def _condition(rule: Rule) -> Any:
     from great_expectations.expectations.row_conditions import Column as Asked  # the library is there by now
 
-    conditions = []
+    conditions: list[Any] = []
     if rule.of_living:
         conditions.append(Asked(ALIVE) == 1)
     if rule.kind == "range":
         conditions += [Asked(_value(rule.column)) != each for each in rule.column.placeholders]
     if rule.kind in {"decimals", "range"} and rule.column.logical_type != "string":
         conditions.append(Asked(_value(rule.column)).is_not_null())
-    found = None
+    found: Any = None
     for condition in conditions:
         found = condition if found is None else found & condition
     return found

@@ -1,8 +1,8 @@
 """Checks rows with great_expectations: a frame in memory, or a staging table where it lies.
 
 The exchange itself judges with `data_contracts.sql`, which is a hundred times as fast; this is the second
-opinion, by somebody else's program, for a check by hand and for whoever wants the suite. A property test holds
-that both say the same of every row.
+opinion, by somebody else's program, for a check by hand and for whoever wants the suite. A property test
+holds that both say the same of every row.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _judged(contract: Contract, open_engine: Callable[[], tuple[Any, Any]], *, r
         warnings.simplefilter("ignore")
         engine, data = open_engine()
         context = _context(gx)
-        validator = Validator(execution_engine=engine, data_context=context, batches=[Batch(data=data)])
+        validator: Any = Validator(execution_engine=engine, data_context=context, batches=[Batch(data=data)])
         form = {"result_format": "COMPLETE", "unexpected_index_column_names": [ROW_ID]}
         try:
             result = validator.validate(suite, result_format=form)
@@ -174,14 +174,14 @@ def _exceptions(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _frame_engine(view: pd.DataFrame) -> tuple[Any, Any]:
-    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 
     return PandasExecutionEngine(), view
 
 
 def _table_engine(engine: sa.Engine) -> tuple[Any, Any]:
-    from great_expectations.execution_engine import SqlAlchemyExecutionEngine
     from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
+    from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 
     made = SqlAlchemyExecutionEngine(engine=engine, create_temp_table=False)
     return made, SqlAlchemyBatchData(execution_engine=made, table_name=VIEW, create_temp_table=False)

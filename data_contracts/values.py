@@ -1,8 +1,8 @@
-"""Text and value of a column in Python: the same as `data_contracts.sql` says, for rows that are in memory."""
+"""Text and value of a column in Python: what `data_contracts.sql` says, for rows that are in memory."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import math
 import re
@@ -36,12 +36,12 @@ def _is_missing(value: Any) -> bool:
 def _whole_text(value: Any) -> str:
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "true" if value else "false"
-    if isinstance(value, datetime.datetime):
-        in_utc = value if value.tzinfo is None else value.astimezone(datetime.UTC).replace(tzinfo=None)
+    if isinstance(value, dt.datetime):
+        in_utc = value if value.tzinfo is None else value.astimezone(dt.UTC).replace(tzinfo=None)
         return in_utc.isoformat(" ", "microseconds")
     if isinstance(value, decimal.Decimal):
         return f"{value:f}" if value.is_finite() else str(value)
-    return value.isoformat() if isinstance(value, datetime.date) else str(value)
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
 
 
 def value_of(column: Column, text: str | None) -> str | int | float | None:

@@ -73,16 +73,10 @@ def _judged_once(speech: Speech, contract: Contract, staging: sa.FromClause) -> 
     """The trimmed texts of the suspects, and the same with the values: each worked out once."""
     columns = contract.table.columns
     trimmed = {column.name: speech.text(staging.c[column.name]) for column in columns}
-    keys = {
-        name
-        for rule in rules_of(contract)
-        if rule.kind in {"duplicate", "overtaken"}
-        for name in rule.columns
-    }
+    keyed = [rule.columns for rule in rules_of(contract) if rule.kind in {"duplicate", "overtaken"}]
+    keys = sorted({name for names in keyed for name in names if is_text(staging.c[name])})
+    loose = sa.or_(sa.false(), *(sa.cast(staging.c[name], sa.Text) != trimmed[name] for name in keys))
     texts_of = [text.label(name) for name, text in trimmed.items()]
-    loose = sa.or_(sa.false(), *(
-        sa.cast(staging.c[name], sa.Text) != trimmed[name] for name in sorted(keys) if is_text(staging.c[name])
-    ))  # fmt: skip
     suspect = speech.suspects(contract, staging)
     texts = sa.select(staging.c[ROW_ID], *texts_of)
     if suspect is not None:
@@ -132,7 +126,7 @@ def converted(
     """
     speech = speech_of(dialect)
     check_fit(contract, staging)
-    found = []
+    found: list[Expression] = []
     for column in contract.table.columns:
         if column.target is not None:
             value = speech.converted(column, staging.c[column.name], trusted=trusted)

@@ -1,4 +1,4 @@
-"""What databases without regular expressions share: SQLite's GLOB and SQL Server's LIKE know sets of signs."""
+"""What databases without regular expressions share: SQLite's GLOB, SQL Server's LIKE know sets of signs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Globbed(Speech):
         head_length = sum(item.low for item in pattern.head)
         tail_length = sum(item.low for item in pattern.tail)
         length = self.length(text)
-        parts = [length.between(pattern.shortest, pattern.longest)]
+        parts: list[Expression] = [length.between(pattern.shortest, pattern.longest)]
         if head:
             parts.append(self.like(self.piece(text, 1, head_length), head))
         if tail:
@@ -121,7 +121,7 @@ class Globbed(Speech):
     def _rearranged(self, text: Expression, form: DateForm) -> Expression:
         if form == ISO:
             return text
-        dash = sa.literal_column("'-'")
+        dash: Expression = sa.literal_column("'-'")
         year, month = self.piece(text, form.year_at, 4), self.piece(text, form.month_at, 2)
         return self.joined(year, dash, month, dash, self.piece(text, form.day_at, 2))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from data_contracts.sql.judging import alive
 from data_contracts.names import ROW_ID
+from data_contracts.sql.judging import alive
 from data_contracts.sql.speech import Expression, KeyWay, Speech, number_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def place_among_same(
     if rule.kind == "duplicate":
         return sa.func.count().over(partition_by=keys)
     order: list[Expression] = []
-    if contract.change.column is not None:
+    if contract.change.kind != "key":
         column = contract.table.column(contract.change.column)
         order = speech.newest_first(column, staging.c[column.name])
     # Of two rows of one version, the one that was read last.

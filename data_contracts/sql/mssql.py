@@ -28,7 +28,7 @@ class Try(sa.sql.functions.GenericFunction[Any]):
 
 
 def _try(kind: str, text: Expression, *style: int, type_: Any) -> Expression:
-    styles = [sa.literal_column(str(each)) for each in style]
+    styles: list[Expression] = [sa.literal_column(str(each)) for each in style]
     return sa.func.TRY_CONVERT(sa.literal_column(kind), text, *styles, type_=type_)
 
 
@@ -47,7 +47,7 @@ class TransactSQL(Globbed):
         return sa.func.nullif(sa.collate(trimmed, _EXACT), sa.literal_column("N''"), type_=_TEXT)
 
     def _whole_text(self, column: Expression) -> Expression:
-        kind = sa.literal_column("nvarchar(max)")
+        kind: Expression = sa.literal_column("nvarchar(max)")
         style = None
         if isinstance(column.type, sa.DateTime):
             style = _INSTANT
@@ -55,7 +55,7 @@ class TransactSQL(Globbed):
             style = _ISO
         elif isinstance(column.type, sa.Float):
             style = _WHOLE_FLOAT
-        styles = [] if style is None else [sa.literal_column(str(style))]
+        styles: list[Expression] = [] if style is None else [sa.literal_column(str(style))]
         return sa.func.CONVERT(kind, column, *styles, type_=_TEXT)
 
     def length(self, text: Expression) -> Expression:

@@ -7,17 +7,17 @@ judged exactly. Columns without such a cheap question are judged once for each d
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as types
 
 from data_contracts.dates import INSTANT, ISO, DateForm
+from data_contracts.names import LOOSE, ROW_ID
 from data_contracts.numbers import NUMBER, WHOLE
 from data_contracts.rules import TRIMMED
 from data_contracts.sql import quick
-from data_contracts.names import LOOSE, ROW_ID
 from data_contracts.sql.speech import Expression, KeyWay, Speech, number_text
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from data_contracts.pattern import Pattern
     from data_contracts.rules import Rule
 
-_LAST = datetime.date(9999, 12, 31)
-_FIRST = datetime.date(1, 1, 1)
+_LAST = dt.date(9999, 12, 31)
+_FIRST = dt.date(1, 1, 1)
 
 
 class PostgreSQL(Speech):
@@ -175,7 +175,7 @@ def _dated(column: Expression, text: Expression) -> Expression:
     return sa.case((ours, text), else_=sa.cast(column, sa.Text))
 
 
-def _literal(day: datetime.date, *, after: bool = False) -> Expression:
+def _literal(day: dt.date, *, after: bool = False) -> Expression:
     return sa.literal_column("DATE '10000-01-01'" if after else f"DATE '{day.isoformat()}'")
 
 

@@ -5,17 +5,21 @@ Each is sufficient, not necessary: whoever fails one is judged exactly, so nothi
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from data_contracts.numbers import DECIMALS, DIGITS, WHOLE_DIGITS
 from data_contracts.rules import NO, TRIMMED, YES, rules_of
 from data_contracts.sql.judging import broken, judged
 from data_contracts.sql.speech import Expression, number_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from data_contracts.contract import Column, Contract
+    from data_contracts.pattern import Pattern
     from data_contracts.rules import Rule
     from data_contracts.sql.speech import Speech
 
@@ -23,7 +27,6 @@ BEYOND: Final = frozenset({"reference", "duplicate", "overtaken"})
 """Rules that look beyond the row."""
 _SAMPLE = 5
 _MANY = 30_000
-_MOST = "999999999999"
 _FIRST_SIGN: Expression = sa.literal_column("'!'")
 _AFTER_SIGNS: Expression = sa.literal_column("'~~'")
 _ASCENDING = "0123456789-._/ ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -86,7 +89,7 @@ def _plain_number(column: Column, staged: Expression) -> Expression | None:
 
 def _consists_of(staged: Expression, signs: str) -> Expression:
     # Trimming bytes away is how PostgreSQL looks each up in a set; it takes the first ones fastest.
-    utf8 = sa.literal_column("'UTF8'")
+    utf8: Expression = sa.literal_column("'UTF8'")
     given = sa.func.convert_to(sa.literal(signs), utf8)
     return sa.func.octet_length(sa.func.btrim(sa.func.convert_to(staged, utf8), given)) == number_text(0)
 
@@ -101,69 +104,87 @@ def trims_nothing(column: Column, staged: Expression) -> bool:
 
 def _question(column: Column, staged: Expression) -> Expression | None:
     """A cheap question whose yes proves a value good; None when there is none for such a column."""
-    kind = column.logical_type
     if is_text(staged):
-        if kind == "string":
-            return sa.and_(*_text(column, staged))
-        return staged.in_((*YES, *NO)) if kind == "boolean" else None
-    if kind == "boolean" and isinstance(staged.type, sa.Boolean):
-        return staged.is_not(None)
-    if kind == "boolean" and isinstance(staged.type, sa.Integer):
-        return staged.in_((sa.literal_column("0"), sa.literal_column("1")))
-    if kind in {"integer", "number"} and isinstance(staged.type, sa.Integer | sa.Numeric):
-        return None if isinstance(staged.type, sa.Float) else sa.and_(*_number(column, staged))
-    if kind == "date" and isinstance(staged.type, sa.Date):
-        return _dated(column, staged)
-    if kind == "timestamp" and isinstance(staged.type, sa.DateTime):
-        return _dated(column, staged)
-    return None
+        return _question_of_text(column, staged)
+    answers: dict[str, Callable[[Column, Expression], Expression | None]] = {
+        "boolean": _flag,
+        "integer": _number,
+        "number": _number,
+        "date": _dated,
+        "timestamp": _dated,
+    }
+    asked = answers.get(column.logical_type)
+    return None if asked is None else asked(column, staged)
 
 
-def _text(column: Column, staged: Expression) -> list[Expression]:
+def _question_of_text(column: Column, staged: Expression) -> Expression | None:
+    if column.logical_type == "boolean":
+        return staged.in_((*YES, *NO))
+    if column.logical_type != "string" or (column.pattern is not None and not trims_nothing(column, staged)):
+        return None
     octets = sa.func.octet_length(staged)
     asked: list[Expression] = []
     if column.max_length is not None:
         asked.append(octets <= number_text(column.max_length))
     if column.min_length is not None:
-        asked.append(sa.func.char_length(staged) >= number_text(column.min_length))
+        asked.append(sa.func.char_length(sa.func.btrim(staged, TRIMMED)) >= number_text(column.min_length))
     if column.allowed:
-        return [*asked, staged.in_(column.allowed)]
-    if column.pattern is None:
+        asked.append(staged.in_(column.allowed))
+    if column.pattern is not None:
+        asked += _looks(column.pattern, staged, octets)
+    elif not column.allowed:
         # Begins with a visible sign of ASCII: not blank, and nothing to trim in front.
-        return [*asked, sa.collate(staged, "C").between(_FIRST_SIGN, _AFTER_SIGNS)]
-    if column.pattern.head or column.pattern.tail:
-        return [*asked, staged.op("~", is_comparison=True)(column.pattern.regex)]
-    body = column.pattern.body
+        asked.append(sa.collate(staged, "C").between(_FIRST_SIGN, _AFTER_SIGNS))
+    return sa.and_(*asked)
+
+
+def _looks(pattern: Pattern, staged: Expression, octets: Expression) -> list[Expression]:
+    if pattern.head or pattern.tail:
+        return [staged.op("~", is_comparison=True)(pattern.regex)]
+    body = pattern.body
     signs = "".join(sorted(body.signs, key=lambda sign: (_ASCENDING.find(sign) % len(_ASCENDING), sign)))
     bounds = octets.between(number_text(max(body.low, 1)), number_text(body.high))
-    return [*asked, bounds, _consists_of(staged, signs)]
+    return [bounds, _consists_of(staged, signs)]
 
 
-def _number(column: Column, staged: Expression) -> list[Expression]:
-    low = f"-{_MOST}" if column.minimum is None else f"{column.minimum:f}"
-    high = _MOST if column.maximum is None else f"{column.maximum:f}"
-    whole = isinstance(staged.type, sa.Integer)
-    asked: list[Expression] = []
-    if column.minimum is not None or column.maximum is not None or not whole:
-        asked.append(staged.between(number_text(low), number_text(high)))  # neither NaN nor Infinity is
+def _flag(column: Column, staged: Expression) -> Expression | None:
+    del column
+    if isinstance(staged.type, sa.Boolean):
+        return staged.is_not(None)
+    if isinstance(staged.type, sa.Integer):
+        return staged.in_((sa.literal_column("0"), sa.literal_column("1")))
+    return None
+
+
+def _number(column: Column, staged: Expression) -> Expression | None:
+    if not isinstance(staged.type, sa.Integer | sa.Numeric) or isinstance(staged.type, sa.Float):
+        return None
+    # As many digits as are read as a number at all; neither NaN nor Infinity lies between.
+    most = "9" * (WHOLE_DIGITS if column.logical_type == "integer" else DIGITS)
+    low = f"-{most}" if column.minimum is None else f"{column.minimum:f}"
+    high = most if column.maximum is None else f"{column.maximum:f}"
+    asked: list[Expression] = [staged.between(number_text(low), number_text(high))]
     if column.allowed:
         asked.append(staged.in_([number_text(int(value)) for value in column.allowed]))
     scale = getattr(staged.type, "scale", None)
-    if not whole and (decimals := _decimals(column)) < (99 if scale is None else scale):
-        asked.append(staged == sa.func.round(staged, number_text(decimals)))
-    return asked or [staged.is_not(None)]
+    if not isinstance(staged.type, sa.Integer) and (scale is None or scale > _decimals(column)):
+        asked.append(staged == sa.func.round(staged, number_text(_decimals(column))))
+    return sa.and_(*asked)
 
 
 def _decimals(column: Column) -> int:
     if column.logical_type == "integer":
         return 0
-    return 6 if column.decimals is None else column.decimals
+    return DECIMALS if column.decimals is None else column.decimals
 
 
-def _dated(column: Column, staged: Expression) -> Expression:
+def _dated(column: Column, staged: Expression) -> Expression | None:
+    # A date in a column of instants, or one in another zone, is for the exact rules.
+    fitting = sa.Date if column.logical_type == "date" else sa.DateTime
+    if not isinstance(staged.type, fitting) or getattr(staged.type, "timezone", False):
+        return None
     low = _day(column.minimum, "0001-01-01")
-    high = _day(column.maximum, "9999-12-31")
-    after = sa.literal_column(f"DATE '{high}' + 1")
+    after: Expression = sa.literal_column(f"DATE '{_day(column.maximum, '9999-12-31')}' + 1")
     asked = [staged >= sa.literal_column(f"DATE '{low}'"), staged < after]
     if any(int(low.replace("-", "")) <= each for each in column.placeholders):
         asked.append(sa.cast(staged, sa.Date).not_in([_placeholder(each) for each in column.placeholders]))
@@ -174,8 +195,8 @@ def _day(number: Any, usual: str) -> str:
     return usual if number is None else _date(int(number)).isoformat()
 
 
-def _date(number: int) -> datetime.date:
-    return datetime.date(number // 10_000, number // 100 % 100, number % 100)
+def _date(number: int) -> dt.date:
+    return dt.date(number // 10_000, number // 100 % 100, number % 100)
 
 
 def _placeholder(number: int) -> Expression:

@@ -1,8 +1,8 @@
 """What each database must be able to say, so that a rule means the same in all of them.
 
-Two expressions carry everything: the trimmed *text* of a column (NULL when there is none) and, for what is not
-text, its *value*: a whole number, a number, a day as the number YYYYMMDD, or 1 and 0. A value is NULL when the
-text cannot be read as one; no text makes a statement fail.
+Two expressions carry everything: the trimmed *text* of a column (NULL when there is none) and, for what is
+not text, its *value*: a whole number, a number, a day as the number YYYYMMDD, or 1 and 0. A value is NULL
+when the text cannot be read as one; no text makes a statement fail.
 """
 
 from __future__ import annotations
@@ -106,6 +106,7 @@ class Speech(ABC):
     def suspects(self, contract: Contract, staging: sa.FromClause) -> Expression | None:
         """Which rows are worth judging, by a cheap condition; None: all of them are."""
         del contract, staging
+        return None
 
     def key_ways(self, rule: Rule, staging: sa.FromClause, texts: sa.FromClause) -> list[KeyWay]:
         """The ways to look for keys that stand twice: what to compare, and when that way is taken.

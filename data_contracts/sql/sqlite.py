@@ -54,7 +54,7 @@ class SQLite(Globbed):
         return found
 
     def is_day(self, iso: Expression) -> Expression:
-        """SQLite takes 30 February and, asked to reckon with it, makes it 2 March: a day stays what it was."""
+        """SQLite takes 30 February, and makes it 2 March when it reckons with it: a day stays what it was."""
         return sa.and_(sa.func.date(iso, "+0 days") == iso, iso >= "0001")
 
     def as_whole(self, text: Expression) -> Expression:

@@ -21,7 +21,7 @@ from nakoming.errors import NakomingError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOUNS: tuple[str, ...] = ("agreement", "document", "case", "gate", "rfc", "evidence", "records")
+NOUNS: tuple[str, ...] = ("agreement", "contract", "document", "case", "gate", "rfc", "evidence", "records")
 """The modules with commands, in the order in which `nakoming --help` shows them."""
 
 INTERRUPTED = 130

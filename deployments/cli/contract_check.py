@@ -1,0 +1,126 @@
+"""Checks a contract's file, or holds the tables of an ERP against the contracts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from data_contracts.drift import drift
+from data_contracts.errors import ContractFileError, NoSuchConnection
+from data_contracts.loading import FOLDER, contract_errors, contract_text, load_contract
+from deployments.cli import prefect_server, printing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from data_contracts.contract import Contract
+    from nakoming.errors import NakomingError
+
+KINDS: Final = ("ErpDatabase", "ErpOdbc")
+"""The blocks whose tables can be looked at."""
+_OURS: Final = "overview"
+_ENDINGS: Final = (".yaml", ".yml")
+
+
+def checked(target: str, contracts: Sequence[Path], *, as_json: bool) -> bool:
+    """Print what is wrong with a file or a connection; whether nothing that matters is.
+
+    Raises:
+        NoSuchConnection: it is neither a file nor the name of a connection.
+        ContractError: a contract that a connection is held against is wrong itself.
+    """
+    path = Path(target)
+    if path.is_file() or path.suffix in _ENDINGS:
+        return _file(path, as_json=as_json)
+    return _connection(target, contracts, as_json=as_json)
+
+
+def _file(path: Path, *, as_json: bool) -> bool:
+    problems = _problems(path)
+    if as_json:
+        found = [{"message": str(problem), "code": problem.code} | problem.data for problem in problems]
+        printing.emit({"file": path, "problems": found})
+    else:
+        for problem in problems:
+            printing.line(str(problem))
+        if not problems:
+            printing.line(f"{path}: no problems.")
+    return not problems
+
+
+def _problems(path: Path) -> Sequence[NakomingError]:
+    try:
+        return contract_errors(contract_text(path), path.name)
+    except ContractFileError as unreadable:
+        return (unreadable,)
+
+
+def _connection(name: str, contracts: Sequence[Path], *, as_json: bool) -> bool:
+    agreed = [load_contract(path) for path in contracts or sorted(FOLDER.glob("*.yaml"))]
+    # The overview goes out of our own records: no ERP has such a table.
+    looked_at = [contract for contract in agreed if contracts or contract.interface != _OURS]
+    prefect_server.enter()
+    block = _block(name)
+    with block.connect() as session:
+        found = [_compared(session, contract) for contract in looked_at]
+    _print(name, found, as_json=as_json)
+    return not any(each["stops"] for each in found)
+
+
+def _block(name: str) -> Any:
+    import blocks as kinds  # Prefect's settings are right by now
+    from tasks.blocks import BlockMissing, load_block
+
+    slug, _, bare = name.rpartition("/")
+    for kind in (getattr(kinds, each) for each in KINDS):
+        if slug in {"", kind.get_block_type_slug()}:
+            try:
+                return load_block(kind, bare)
+            except BlockMissing:
+                continue
+    slugs = ", ".join(getattr(kinds, each).get_block_type_slug() for each in KINDS)
+    raise NoSuchConnection(name=name, kinds=slugs)
+
+
+def _compared(session: Any, contract: Contract) -> dict[str, Any]:
+    from blocks.erp.errors import ErpTableMissing
+
+    table = contract.table.source_name
+    found: dict[str, Any] = {"interface": contract.interface, "table": table, "version": contract.version}
+    try:
+        seen = session.columns(table)
+    except ErpTableMissing as missing:
+        return found | {"stops": True, "missing": str(missing), "drift": []}
+    differences = drift(contract, seen)
+    return found | {
+        "stops": any(each.stops for each in differences),
+        "missing": None,
+        "drift": [
+            {
+                "kind": each.kind,
+                "column": each.column,
+                "agreed": each.agreed,
+                "seen": each.seen,
+                "stops": each.stops,
+                "words": each.words("en"),
+            }
+            for each in differences
+        ],
+    }
+
+
+def _print(name: str, found: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        printing.emit({"connection": name, "contracts": found})
+        return
+    rows = []
+    for each in found:
+        if each["missing"]:
+            rows.append((each["interface"], each["table"], "stops", each["missing"]))
+        rows += [
+            (each["interface"], each["table"], "stops" if drifted["stops"] else "noted", drifted["words"])
+            for drifted in each["drift"]
+        ]
+        if not each["missing"] and not each["drift"]:
+            rows.append((each["interface"], each["table"], "ok", "As agreed."))
+    printing.table(("contract", "table", "result", "found"), rows)
