@@ -76,7 +76,7 @@ class Exchange:
             for name in exchange.INTERFACES
         ]
         counts = {each.interface: each.model_dump() for each in found}
-        self.case.prove("evidence/1/compared", Event.ERP_COMPARED, clause="S-4.2.1", tables=counts)
+        self.case.prove("evidence/1/compared", Event.ERP_COMPARED, clause="S-2.6.7a", tables=counts)
         shown.publish_comparison(self.case.customer, found)
         if any(each.down for each in found):
             return NOT_REACHED

@@ -83,7 +83,7 @@ def columns_seen(session: ErpSession, interface: Interface) -> dict[str, ColumnS
     from data_contracts.drift import drift
 
     columns = session.columns(interface.source)
-    breaking = [each for each in drift(interface.contract, columns) if each.breaking]
+    breaking = [each for each in drift(interface.contract, columns) if each.stops]
     if breaking:
         changes = "; ".join(each.words("en") for each in breaking)
         raise SchemaDrifted(interface=interface.name, changes=changes)

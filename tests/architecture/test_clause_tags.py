@@ -77,7 +77,7 @@ def test_the_street_names_clauses() -> None:
             lambda found: found[0]["tags"].append("clause:S-9.9"),
             "rfc-street is tagged S-9.9, its docstring is not",
         ),
-        (lambda found: found.pop(1), "wake_up.py:wake_up has no deployment"),
+        (lambda found: found.pop(), "reconcile.py:reconcile has no deployment"),
         (
             lambda found: found[1].update(entrypoint="flows/gone.py:gone"),
             "there is no flow flows/gone.py:gone",

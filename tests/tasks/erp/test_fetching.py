@@ -12,10 +12,10 @@ from tasks.erp import loading
 from tasks.erp.comparing import compare
 from tasks.erp.errors import BatchRefused, OtherRunLoads, SchemaDrifted, TooManyGone
 from tasks.erp.interfaces import INBOUND, interface
-from tests.tasks.erp.conftest import NOON, ORDERS
+from tests.harness.erp import NOON, ORDERS
 
 if TYPE_CHECKING:
-    from tests.tasks.erp.conftest import BothSides
+    from tests.harness.erp import BothSides
 
 pytestmark = pytest.mark.clause("S-4.2.1")
 

@@ -9,10 +9,10 @@ import pytest
 from demo.erp import play
 from tasks.erp import write_back as back
 from tasks.erp.errors import OutboxUnreadable
-from tests.tasks.erp.conftest import CUSTOMER, NOON
+from tests.harness.erp import CUSTOMER, NOON
 
 if TYPE_CHECKING:
-    from tests.tasks.erp.conftest import BothSides
+    from tests.harness.erp import BothSides
 
 pytestmark = pytest.mark.clause("S-4.2.1")
 

@@ -1,0 +1,128 @@
+"""The exchange as a process: a case with its steps, its evidence, and what operators are told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blocks.erp.database import ErpDatabase
+from blocks.suite_database import SuiteDatabase
+from demo.erp import play
+from flows.erp import both_ways
+from flows.erp_sync import PROCESS
+from nakoming.records import clock, connections, evidence_check, outbox, resource_leases
+from nakoming.records.owners import this_process
+from tests.harness.erp import CUSTOMER, on_sqlite
+from tests.harness.installation import Walker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from nakoming.records.store import Records
+    from tests.harness.erp import BothSides
+    from tests.harness.prefect_server import PrefectServer
+
+pytestmark = pytest.mark.clause("S-4.2.1")
+
+
+@pytest.fixture
+def both(tmp_path: Path, prefect_api: PrefectServer) -> Iterator[BothSides]:
+    """An ERP and a Suite, and the blocks that the agreement names."""
+    del prefect_api
+    sides = on_sqlite(tmp_path)
+    sides.erp.save("brouwer-erp", overwrite=True)
+    sides.suite.save("brouwer-suite", overwrite=True)
+    yield sides
+    ErpDatabase.delete("brouwer-erp")
+    SuiteDatabase.delete("brouwer-suite")
+
+
+def exchange(records: Records, subject: str, **given: Any) -> Walker:
+    parameters = {"mode": "incremental", "order": "", "dry_run": False} | given
+    return Walker(records, PROCESS, CUSTOMER, subject, parameters)
+
+
+def operators_mails(records: Records) -> list[str]:
+    with records.read() as tx:
+        return [mail.key for mail in outbox.waiting(tx) if mail.kind == "operators"]
+
+
+@pytest.mark.clause("S-2.6.7a")
+def test_an_exchange_and_a_comparison_leave_their_evidence(records: Records, both: BothSides) -> None:
+    first = exchange(records, "first", mode="full")
+    assert first.enter() == both_ways.EXCHANGED
+    assert both.suite_rows("SELECT count(*) FROM production_orders")[0][0] > 1900
+    compared = exchange(records, "night", mode="compare")
+    assert compared.enter() == both_ways.COMPARED
+    assert evidence_check.verify(records) == []
+    events = {row.event for row in evidence_of(records)}
+    assert {"erp:transactions:exchanged", "erp:tables:compared"} <= events
+
+
+def evidence_of(records: Records) -> list[Any]:
+    from nakoming.records import schema
+
+    with records.read() as tx:
+        return list(tx.connection.execute(schema.evidence.select()))
+
+
+def test_a_difference_ends_red_and_the_operators_are_told(records: Records, both: BothSides) -> None:
+    exchange(records, "first", mode="full").enter()
+    play.change(both.erp_url, 3, 1)
+    outcome = exchange(records, "night", mode="compare").enter()
+    assert outcome == both_ways.DIFFERS
+    assert outcome in PROCESS.red
+    assert any("/differs/" in key for key in operators_mails(records))
+
+
+def test_what_a_contract_refuses_is_told_once_a_day(records: Records, both: BothSides) -> None:
+    both.in_erp("UPDATE erp_orders SET qty = '-1'")
+    for subject in ("one", "two", "three"):
+        assert exchange(records, subject).enter() == both_ways.REFUSED
+    assert len([key for key in operators_mails(records) if "/refused/orders/" in key]) == 1
+
+
+def test_an_erp_that_is_down_is_one_message_and_is_left_alone(records: Records, both: BothSides) -> None:
+    assert both.erp.path is not None
+    both.erp.path.rename(both.erp.path.with_suffix(".away"))
+    outcomes = [exchange(records, f"try-{number}").enter() for number in range(5)]
+    assert outcomes == [both_ways.NOT_REACHED] * 3 + [both_ways.LEFT_ALONE] * 2
+    assert len([key for key in operators_mails(records) if "operators/connection/" in key]) == 1
+    both.erp.path.with_suffix(".away").rename(both.erp.path)
+    with records.write() as tx:
+        until = connections.standing(tx, CUSTOMER, "brouwer-erp").open_until
+        assert until is not None
+        clock.set_to(tx.connection, until + timedelta(seconds=1))
+    assert exchange(records, "back").enter() == both_ways.EXCHANGED
+    assert len([key for key in operators_mails(records) if "operators/connection-back/" in key]) == 1
+    with records.write() as tx:
+        assert connections.standing(tx, CUSTOMER, "brouwer-erp").failures == 0
+
+
+def test_dead_letters_are_told_with_the_erps_own_words(records: Records, both: BothSides) -> None:
+    exchange(records, "first", mode="full").enter()
+    order = both.suite_rows("SELECT number FROM production_orders ORDER BY 1 LIMIT 1")[0][0]
+    play.close(both.erp_url, order)
+    both.send("hours_out", order, op_no=10, employee="J. de Boer", worked_on="2026-11-20", minutes=30)
+    assert exchange(records, "second").enter() == both_ways.EXCHANGED
+    assert any("/dead/" in key for key in operators_mails(records))
+
+
+def test_nothing_is_loaded_while_something_is_installed(records: Records, both: BothSides) -> None:
+    with records.write() as tx:
+        resource = f"environment/{CUSTOMER}/production"
+        resource_leases.take(tx, resource, this_process(), lease=timedelta(minutes=5), case_id=None)
+    waits = exchange(records, "during")
+    assert waits.enter() is None
+    assert both.suite_rows("SELECT count(*) FROM production_orders")[0][0] == 0
+
+
+def test_a_dry_run_changes_neither_side(records: Records, both: BothSides) -> None:
+    both.send("hours_out", "100001", op_no=10, employee="J. de Boer", worked_on="2026-11-20", minutes=30)
+    assert exchange(records, "dry", mode="full", dry_run=True).enter() == both_ways.EXCHANGED
+    assert both.suite_rows("SELECT count(*) FROM production_orders")[0][0] == 0
+    assert play.hours(both.erp_url) == ()
+    assert len(both.suite_rows("SELECT id FROM erp_outbox")) == 1
