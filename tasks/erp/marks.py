@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tasks.erp.interfaces import Interface
 
 _KINDS: dict[str, Callable[[str], Any]] = {
     "instant": datetime.fromisoformat,
     "date": date.fromisoformat,
     "decimal": Decimal,
 }
-
-
-@dataclass(frozen=True)
-class ChangeSeen:
-    """How changes of a table are seen, as a connection asks for it."""
-
-    kind: Literal["row_version", "changed_at", "key"]
-    column: str
-    overlap: timedelta | None
-
-
-def change_of(interface: Interface) -> ChangeSeen:
-    """How the contract says that changes are seen; by key when it names no column."""
-    change = interface.contract.change
-    column = change.column or interface.contract.key[0]
-    return ChangeSeen(change.by, column, change.overlap if change.by == "changed_at" else None)
 
 
 def frozen(value: Any) -> Any:
