@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demo import exchange_ends
 from demo.artefacts import pack
 from demo.environment_folder import EnvironmentFolder
 from demo.errors import PrepareError
@@ -51,10 +52,12 @@ CUSTOMERS = (
 def prepare(root: Path, customers: Sequence[Customer] = CUSTOMERS) -> list[dict[str, Any]]:
     """Install the base revision on every environment that has none, fill it with orders, start all.
 
-    Returns what the deploy script says of each environment, acceptance before production.
+    The ERP of the customer that has one is made beside it. Returns what the deploy script says of each
+    environment, acceptance before production.
 
     Raises:
         PrepareError: An environment cannot be set up; the others are.
+        ErpUnusable: The ERP cannot be made; the environments are set up.
     """
     artefact = pack(read_revision(BASE_REVISION), root / "artefacts").path
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -63,6 +66,8 @@ def prepare(root: Path, customers: Sequence[Customer] = CUSTOMERS) -> list[dict[
             for customer in customers
             for name in ENVIRONMENTS
         ]
+        if exchange_ends.CUSTOMER in {customer.key for customer in customers}:
+            exchange_ends.prepare_erp(root)
     return [one.result() for one in waiting]
 
 

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import prefect
 
-from blocks import BuildCommand, DeployScript, Mailbox, MailServer, SshHost, TestCommand
+from blocks import (
+    BuildCommand,
+    DeployScript,
+    ErpDatabase,
+    ErpInbox,
+    ErpOdbc,
+    Mailbox,
+    MailServer,
+    SshHost,
+    SuiteDatabase,
+    TestCommand,
+)
+from demo import exchange_ends
 from deployments.embedded.home import HOUSE
 from deployments.embedded.options import HOST
 
@@ -22,7 +34,18 @@ if TYPE_CHECKING:
 
     from deployments.embedded.system import System
 
-KINDS: tuple[type[Block], ...] = (BuildCommand, DeployScript, Mailbox, MailServer, SshHost, TestCommand)
+KINDS: tuple[type[Block], ...] = (
+    BuildCommand,
+    DeployScript,
+    ErpDatabase,
+    ErpInbox,
+    ErpOdbc,
+    Mailbox,
+    MailServer,
+    SshHost,
+    SuiteDatabase,
+    TestCommand,
+)
 ENVIRONMENTS = ("acceptance", "production")
 SENDER = "nakoming@sps.example"
 _PAGE = 200  # the most documents Prefect gives at once
@@ -61,6 +84,18 @@ def wanted(system: System, customers: Iterable[str]) -> dict[str, Block]:
     for customer in customers:
         for environment in ENVIRONMENTS:
             blocks[f"deploy-script/{customer}-{environment}"] = deploy.model_copy()
+        if customer == exchange_ends.CUSTOMER:
+            blocks |= _ends_of_exchange(system.home.demo)
+    return blocks
+
+
+def _ends_of_exchange(demo: Path) -> dict[str, Block]:
+    """The demo's ERP, and the database of that customer's production; files that the demo makes."""
+    customer, suite = exchange_ends.CUSTOMER, exchange_ends.suite_file(demo)
+    erp = ErpDatabase(dialect="sqlite", path=exchange_ends.erp_file(demo))
+    blocks: dict[str, Block] = {f"erp-database/{customer}-erp": erp}
+    if suite is not None:  # who keeps it elsewhere saves the block, which needs a secret
+        blocks[f"suite-database/{customer}-suite"] = SuiteDatabase(dialect="sqlite", path=suite)
     return blocks
 
 
@@ -74,7 +109,7 @@ async def register(client: PrefectClient, note: Path) -> None:
     Left out when `note` says that these kinds, as they are now, were registered before: it takes a second.
     """
     source = hashlib.sha256(prefect.__version__.encode())
-    for module in sorted((HOUSE / "blocks").glob("*.py")):
+    for module in sorted((HOUSE / "blocks").rglob("*.py")):
         source.update(module.read_bytes())
     if _read(note) == {"registered": source.hexdigest()}:
         return
