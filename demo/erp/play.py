@@ -41,6 +41,16 @@ class Hours:
     external_key: str | None
 
 
+def drawn(url: str, count: int, seed: int) -> tuple[str, ...]:
+    """The numbers of the orders that `change` would change now.
+
+    Raises:
+        ErpOrdersTooFew: There are not so many.
+    """
+    with erp_at(url) as connection:
+        return tuple(number for number, _ in _drawn(connection, count, Random(seed)))  # noqa: S311 - as below
+
+
 def change(url: str, count: int, seed: int) -> tuple[str, ...]:
     """Give `count` orders, chosen by `seed`, another quantity and a new revision; returns their numbers.
 
@@ -51,16 +61,13 @@ def change(url: str, count: int, seed: int) -> tuple[str, ...]:
     """
     random = Random(seed)  # noqa: S311 - a draw that can be repeated is what is wanted
     with erp_at(url) as connection:
-        fit = _fit_orders(connection)
-        if count > len(fit):
-            raise ErpOrdersTooFew(wanted=count, done="changed", reason=f"{len(fit)} are fit for it")
         changes = [
             {
                 "number": number,
                 "new_qty": str((quantity + random.randrange(1, _MOST_PIECES)) % _MOST_PIECES + 1),
                 "revision": f", rev. {random.choice(_REVISIONS)}",
             }
-            for number, quantity in random.sample(fit, count)
+            for number, quantity in _drawn(connection, count, random)
         ]
         if changes:
             _change(connection, changes)
@@ -151,6 +158,13 @@ def counts(url: str) -> dict[str, int]:
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in TABLES
         }
+
+
+def _drawn(connection: Connection, count: int, random: Random) -> list[tuple[str, int]]:
+    fit = _fit_orders(connection)
+    if count > len(fit):
+        raise ErpOrdersTooFew(wanted=count, done="changed", reason=f"{len(fit)} are fit for it")
+    return random.sample(fit, count)
 
 
 def _fit_orders(connection: Connection) -> list[tuple[str, int]]:

@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
 
@@ -41,8 +41,9 @@ _REFRESHES_A_SECOND = 8
 class Board:
     """The progress. Every line is printed once; at a terminal the stages stand below the lines."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, stages: Mapping[str, str] = STAGES) -> None:
         self._console = console
+        self._stages = stages
         self._began = time.monotonic()
         self._stage = ""
         self._passed: dict[str, str] = {}
@@ -77,26 +78,29 @@ class Board:
 
     def show(self, look: Look) -> None:
         """Tell where the case stands."""
-        stage = (look.case.stage if look.case else None) or ""
+        self.enter((look.case.stage if look.case else None) or "", look.waits)
+
+    def enter(self, stage: str, waits: tuple[str, ...] = ()) -> None:
+        """Tell which stage it is, and what is waited for there; an empty one leaves the stage as it was."""
         if stage and stage != self._stage:
             self._pass_all_before(stage)
             self._stage = stage
             if self._live is None:
-                self.say(f"— {STAGES.get(stage, stage)}")
-        self._waits = look.waits
+                self.say(f"— {self._stages.get(stage, stage)}")
+        self._waits = waits
         self._draw()
 
     def _pass_all_before(self, stage: str) -> None:
         """A stage may have come and gone between two looks."""
-        order = list(STAGES)
-        for name in order[: order.index(stage)] if stage in STAGES else ():
+        order = list(self._stages)
+        for name in order[: order.index(stage)] if stage in self._stages else ():
             self._passed.setdefault(name, "")
 
     def _draw(self) -> None:
         if self._live is None:
             return
         table = Table.grid(padding=(0, 2))
-        for name, title in STAGES.items():
+        for name, title in self._stages.items():
             if name == self._stage:
                 waits = "; ".join(self._waits) or "at work"
                 table.add_row(Spinner("dots", style="cyan"), f"[bold]{title}[/]", escape(waits))

@@ -67,3 +67,36 @@ class EvidenceDamagedError(NakomingError):
 
     template: ClassVar[str] = "The evidence does not verify: {findings}"
     code: ClassVar[str] = "NK6057"
+
+
+class ExchangeEndedError(NakomingError):
+    """An exchange with the ERP ended otherwise than it should."""
+
+    template: ClassVar[str] = (
+        "The exchange {key} ended as '{outcome}'{why}. Look with `nakoming case show {key}`, and at {url}."
+    )
+    code: ClassVar[str] = "NK6058"
+
+
+class HeldBackError(NakomingError):
+    """Other rows were held back than were sown."""
+
+    template: ClassVar[str] = (
+        "Of {interface} {held} rows are held back, and {sown} bad ones were sown into the ERP: "
+        "look with `nakoming erp quarantine --customer {customer}`."
+    )
+    code: ClassVar[str] = "NK6059"
+
+
+class SuiteRefusedError(NakomingError):
+    """The Suite did not take what the shop floor did."""
+
+    template: ClassVar[str] = "The Suite at {url} did not take {what} of order {order}: {reason}."
+    code: ClassVar[str] = "NK6060"
+
+
+class WorkbookDiffersError(NakomingError):
+    """The overview is not whole."""
+
+    template: ClassVar[str] = "{path} has {rows} rows, and the ledger of the exchange {counted}."
+    code: ClassVar[str] = "NK6061"

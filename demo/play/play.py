@@ -12,7 +12,7 @@ from demo.play.board import Board
 from demo.play.errors import CaseStoppedError, NothingMovesError, OtherOutcomeError
 from demo.play.mail import MailReader
 from demo.play.officers import Office, Officer
-from demo.play.starting import Operator
+from demo.play.starting import STREET, Operator
 from demo.play.summary import as_table, summarise
 from demo.play.watching import KIND, Watch
 from demo.play.web import Browser
@@ -125,7 +125,7 @@ class _Play:
             return
         self._attempt += 1
         key = f"demo/{self._key}/{look.runs}/{self._attempt}"
-        self._started = self._operator.start(script.parameters(self._request), key)
+        self._started = self._operator.start(STREET, script.parameters(self._request), key)
         self._board.say(f"An operator starts the street: {self._operator.address(self._started)}")
 
     def _check_moving(self, look: Look, office: Office) -> None:

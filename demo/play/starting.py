@@ -1,4 +1,4 @@
-"""Starts the street as an operator does: a run of its deployment, with the form filled in."""
+"""Starts flows as an operator does: a run of a deployment, with the form filled in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from demo.play.errors import PrefectRefusedError
 if TYPE_CHECKING:
     from demo.play.web import Browser
 
-DEPLOYMENT = "rfc-street/rfc-street"
+STREET = "rfc-street/rfc-street"
+EXCHANGE = "erp-sync/erp-sync"
 ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -22,18 +23,18 @@ class Operator:
         self._browser = browser
         self._url = prefect_url.rstrip("/")
 
-    def start(self, parameters: dict[str, Any], key: str) -> str:
+    def start(self, deployment: str, parameters: dict[str, Any], key: str) -> str:
         """Start a run and return its id; the same key again gives the same run.
 
         Raises:
             PrefectRefusedError: there is no such deployment, or it does not take the parameters.
         """
-        found = self._browser.get(f"{self._url}/api/deployments/name/{DEPLOYMENT}")
-        self._check(found)
+        found = self._browser.get(f"{self._url}/api/deployments/name/{deployment}")
+        self._check(found, deployment)
         asked = {"parameters": parameters, "idempotency_key": key}
         address = f"{self._url}/api/deployments/{found.json()['id']}/create_flow_run"
         started = self._browser.post(address, json=asked)
-        self._check(started)
+        self._check(started, deployment)
         return str(started.json()["id"])
 
     def has_ended(self, run: str) -> bool:
@@ -47,8 +48,8 @@ class Operator:
         """Where the Prefect UI shows a run."""
         return f"{self._url}/runs/flow-run/{run}"
 
-    def _check(self, answer: httpx.Response) -> None:
+    def _check(self, answer: httpx.Response, deployment: str) -> None:
         if answer.is_success:
             return
         reason = f"status {answer.status_code}: {answer.text[:300]}"
-        raise PrefectRefusedError(url=self._url, deployment=DEPLOYMENT, reason=reason)
+        raise PrefectRefusedError(url=self._url, deployment=deployment, reason=reason)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 KIND = "rfc"
 
-
 _UNSENT = frozenset({outbox.MailState.QUEUED, outbox.MailState.SENDING})
 
 
@@ -32,6 +31,7 @@ class Look:
         run: the newest of them.
         unsent: mails that are still to be sent.
         today: the local date.
+        doing: the newest step.
         mark: changes whenever anything in the case does.
     """
 
@@ -41,6 +41,7 @@ class Look:
     run: str | None
     unsent: int
     today: date
+    doing: str
     mark: tuple[Any, ...]
 
     @property
@@ -61,13 +62,14 @@ class Watch:
     records: Records
     customer: str
     reference: str
+    kind: str = KIND
 
     def look(self) -> Look:
         """Look once."""
         with self.records.read() as tx:
-            case = cases.find(tx, KIND, self.customer, self.reference)
+            case = cases.find(tx, self.kind, self.customer, self.reference)
             if case is None:
-                return Look(None, (), 0, None, 0, local_date(tx.now), ())
+                return Look(None, (), 0, None, 0, local_date(tx.now), "", ())
             return _look(tx, case)
 
     def officers(self) -> list[tuple[str, str]]:
@@ -81,7 +83,8 @@ def _look(tx: Tx, case: Case) -> Look:
     done = steps.listed(tx, case.id)
     waits = tuple(f"{wait.what} ({', '.join(wait.for_whom)})" for wait in waiting.waits(tx, case))
     unsent = sum(1 for mail in outbox.of_case(tx, case.id) if mail.state in _UNSENT)
-    last = (done[-1].name, done[-1].state, done[-1].attempt) if done else ()
+    doing = done[-1].name if done else ""
+    last = (doing, done[-1].state, done[-1].attempt) if done else ()
     mark = (case.state, case.stage, case.lease_epoch, len(done), last, waits, unsent)
     run = case_runs.newest(tx, case.id)
-    return Look(case, waits, case_runs.count(tx, case.id), run, unsent, local_date(tx.now), mark)
+    return Look(case, waits, case_runs.count(tx, case.id), run, unsent, local_date(tx.now), doing, mark)
