@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tasks.case_run import CaseRun
 
 EXCHANGED = "exchanged"
+REHEARSED = "rehearsed: nothing was changed"
 COMPARED = "both sides are equal"
 LEFT_ALONE = "left alone: the ERP does not answer"
 NOT_REACHED = "the ERP does not answer"
@@ -47,6 +48,8 @@ class Exchange:
 
     def fetched_and_sent(self) -> str:
         """In, then out: what the Suite tells stands on what it knows."""
+        if self.dry_run:
+            return self.rehearsed()
         fetched = []
         for name in exchange.INTERFACES:
             got = self.case.do(
@@ -56,18 +59,25 @@ class Exchange:
                 table=name,
                 full=self.mode == "full",
                 order=self.order,
-                dry_run=self.dry_run,
             )
             fetched.append(got)
             if got.down is not None:
                 return self._ended(NOT_REACHED, fetched, exchange.SentBack())
-        sent = exchange.SentBack()
-        if not self.dry_run:
-            sent = self.case.do("send/1/outbox", exchange.send_back, link=self.link, order=self.order)
+        sent = self.case.do("send/1/outbox", exchange.send_back, link=self.link, order=self.order)
         if sent.down is not None:
             return self._ended(NOT_REACHED, fetched, sent)
         refused = sent.refused or any(each.refused for each in fetched)
         return self._ended(REFUSED if refused else EXCHANGED, fetched, sent)
+
+    def rehearsed(self) -> str:
+        """What would come in; nothing is changed on either side."""
+        found = self.case.do(
+            "rehearse/1/all", exchange.rehearse, link=self.link, full=self.mode == "full", order=self.order
+        )
+        if any(each.down for each in found):
+            return self._ended(NOT_REACHED, found, exchange.SentBack())
+        refused = any(each.refused for each in found)
+        return self._ended(REFUSED if refused else REHEARSED, found, exchange.SentBack())
 
     def compared(self) -> str:
         """Every table on both sides; a difference makes the run red and is told."""

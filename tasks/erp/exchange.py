@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict
 from blocks.erp.errors import ErpError
 from nakoming.records import agreements
 from tasks import operators, shared_things
-from tasks.erp import comparing, fetching, health
+from tasks.erp import comparing, fetching, health, rehearsing
 from tasks.erp import write_back as writing_back
 from tasks.erp.connections import erp_session, suite_engine
-from tasks.erp.errors import BatchRefused, NoErp, OtherRunLoads, OutboxUnreadable, SchemaDrifted, TooManyGone
+from tasks.erp.errors import NoErp, OtherRunLoads, OutboxUnreadable
 from tasks.erp.interfaces import INBOUND, interface
+from tasks.erp.rehearsing import REFUSALS
 from tasks.steps import Work, repeat, step
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tasks.case_run import CaseRun
 
 _HOUR = timedelta(hours=1)
-REFUSALS = (BatchRefused, SchemaDrifted, TooManyGone)
 
 
 class Link(BaseModel):
@@ -78,11 +78,9 @@ class SideBySide(BaseModel):
 @step(
     doubt=repeat("a watermark is committed with its rows; a row that is there is left alone"), timeout=_HOUR
 )
-def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None, dry_run: bool) -> Fetched:
+def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None) -> Fetched:
     """Bring one interface up to date."""
-    asked = fetching.Asked(
-        customer=work.customer, run=work.lease.key, full=full, order=order, dry_run=dry_run
-    )
+    asked = fetching.Asked(customer=work.customer, run=work.lease.key, full=full, order=order)
     try:
         with both_sides(work, link) as (session, engine):
             loaded = fetching.fetch(session, engine, interface(table), asked, _clock(work))
@@ -94,6 +92,24 @@ def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None, 
     except ErpError as failed:
         return Fetched(interface=table, down=str(failed))
     return Fetched(interface=table, counts=asdict(loaded))
+
+
+@step(doubt=repeat("nothing of it stays"), timeout=_HOUR)
+def rehearse(work: Work, *, link: Link, full: bool, order: str | None) -> list[Fetched]:
+    """What `fetch` would do with every interface."""
+    asked = fetching.Asked(customer=work.customer, run=work.lease.key, full=full, order=order)
+    try:
+        with both_sides(work, link) as (session, engine):
+            every = [interface(name) for name in INBOUND]
+            found = rehearsing.rehearse(session, engine, every, asked, _clock(work)())
+    except ErpError as failed:
+        return [Fetched(interface=INBOUND[0], down=str(failed))]
+    return [
+        Fetched(interface=name, refused=said)
+        if isinstance(said, str)
+        else Fetched(interface=name, counts=asdict(said))
+        for name, said in found.items()
+    ]
 
 
 @step(doubt=repeat("each row has a key that the ERP keeps unique"), timeout=_HOUR)

@@ -6,7 +6,6 @@ nothing else. Reading it again is harmless, since a row that is there already is
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,6 @@ class Asked:
         run: the case, as the bookkeeping names it.
         full: from the beginning, whatever the watermark says; the keys of both sides are compared.
         order: this order only; the watermark stays.
-        dry_run: everything but the commit.
         batch_rows: rows of a batch, about.
     """
 
@@ -46,7 +44,6 @@ class Asked:
     run: str
     full: bool = False
     order: str | None = None
-    dry_run: bool = False
     batch_rows: int = BATCH_ROWS
 
 
@@ -65,12 +62,10 @@ def fetch(
     total = Loaded()
     for window in _windows(session, engine, interface, asked):
         total += _one(session, engine, interface, asked, window, seen, now())
-        if asked.dry_run:
-            break  # the watermark does not move, so that the next would be the same
     if asked.full and interface.contract.deletions.by == "key_comparison":
-        with _committed(engine, dry_run=asked.dry_run) as connection:
+        with engine.connect() as connection, writing(connection).begin():
             stood = loading.mark_of(connection, interface.name)
-            total += removals.follow(session, connection, interface, _batch(asked, stood.batches, now()))
+            total += removals.follow(session, connection, interface, batch_of(asked, stood.batches, now()))
     return total
 
 
@@ -103,7 +98,7 @@ def _windows(session: ErpSession, engine: Engine, interface: Interface, asked: A
     if asked.order is not None:
         yield _Window(None, None, None, _stood(engine, interface).batches)
         return
-    change, first = marks.change_of(interface), True
+    change, first = interface.contract.change, True
     while True:
         stood = _stood(engine, interface)
         after = None if asked.full and first else marks.thawed(stood.value)
@@ -140,14 +135,15 @@ def _one(
     only = None if asked.order is None else {interface.order_column: asked.order}
     fill, types = filling(session, engine, interface, seen, window.since, window.upto, only)
     mark = None if asked.order is not None else marks.frozen(window.mark)
-    batch = _batch(asked, window.batches, at, mark, types)
-    with _committed(engine, dry_run=asked.dry_run) as connection:
+    batch = batch_of(asked, window.batches, at, mark, types)
+    with engine.connect() as connection, writing(connection).begin():
         return loading.load(connection, interface, batch, fill)
 
 
-def _batch(
+def batch_of(
     asked: Asked, seen: int, at: datetime, mark: Any = None, types: staging.Types | None = None
 ) -> loading.Batch:
+    """A batch of what is asked; see `loading.Batch`."""
     return loading.Batch(
         customer=asked.customer, run=asked.run, at=at, seen_batches=seen, mark=mark, types=types or {}
     )
@@ -180,12 +176,3 @@ def filling(
     if session.can_copy and engine.dialect.name == "postgresql" and len(plain) == len(types):
         return copied, plain
     return written, {}
-
-
-@contextmanager
-def _committed(engine: Engine, *, dry_run: bool) -> Iterator[Connection]:
-    """A transaction that writes; a dry run takes the same path and is rolled back at its end."""
-    with engine.connect() as connection, writing(connection).begin() as transaction:
-        yield connection
-        if dry_run:
-            transaction.rollback()

@@ -11,7 +11,9 @@ from demo.erp import play
 from tasks.erp import loading
 from tasks.erp.comparing import compare
 from tasks.erp.errors import BatchRefused, OtherRunLoads, SchemaDrifted, TooManyGone
+from tasks.erp.fetching import Asked
 from tasks.erp.interfaces import INBOUND, interface
+from tasks.erp.rehearsing import rehearse
 from tests.harness.erp import NOON, ORDERS
 
 if TYPE_CHECKING:
@@ -118,10 +120,12 @@ def test_a_vanished_column_loads_nothing(both: BothSides) -> None:
 
 
 def test_a_dry_run_says_the_same_and_leaves_nothing(both: BothSides) -> None:
-    said = both.fetch("orders", full=True, dry_run=True, batch_rows=10_000)
+    asked = Asked(customer="brouwer", run="dry", full=True)
+    with both.erp.connect() as session:
+        every = [interface(name) for name in INBOUND]
+        said = rehearse(session, both.suite.engine(), every, asked, NOON)
     assert both.suite_rows("SELECT count(*) FROM production_orders")[0][0] == 0
-    assert both.suite_rows("SELECT count(*) FROM erp_sync_quarantine")[0][0] == 0
-    assert both.fetch("orders", full=True, batch_rows=10_000) == said
+    assert both.fetch_all(full=True, batch_rows=10_000) == said
 
 
 def test_one_order_is_fetched_without_moving_the_watermark(both: BothSides) -> None:
