@@ -21,7 +21,17 @@ from nakoming.errors import NakomingError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOUNS: tuple[str, ...] = ("agreement", "contract", "document", "case", "gate", "rfc", "evidence", "records")
+NOUNS: tuple[str, ...] = (
+    "agreement",
+    "contract",
+    "document",
+    "case",
+    "gate",
+    "rfc",
+    "erp",
+    "evidence",
+    "records",
+)
 """The modules with commands, in the order in which `nakoming --help` shows them."""
 
 INTERRUPTED = 130

@@ -1,4 +1,7 @@
-"""What the commands refuse, NK7150 to NK7199. An error ends the command with its exit status."""
+"""What the commands refuse, NK7150 to NK7199, of exchanges with ERPs NK7353 on.
+
+An error ends the command with its exit status.
+"""
 
 from __future__ import annotations
 
@@ -246,3 +249,19 @@ class ConnectionMissing(NakomingError):
         "none of that name: make it in the Prefect UI under Blocks, or correct the agreement."
     )
     code: ClassVar[str] = "NK7188"
+
+
+class RowOrCase(UsageError):
+    """A replay that names no row, or too much."""
+
+    template: ClassVar[str] = (
+        "Name either the number of one row (with --set, if it is to be repaired) or a case with --case KEY."
+    )
+    code: ClassVar[str] = "NK7353"
+
+
+class RepairMalformed(UsageError):
+    """A repair is not written as column and value."""
+
+    template: ClassVar[str] = "'{text}' is no repair; allowed: COLUMN=VALUE, such as qty=12."
+    code: ClassVar[str] = "NK7354"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,8 +43,10 @@ _SOURCE = "sources:\n  erp.sync_interval_minutes: Bijlage 3\n"
 
 
 def agreement_text(customer: str, minutes: int | None = 5) -> str:
-    """The agreement of a customer of the demo with an ERP, or without."""
+    """The agreement of a customer of the demo with an ERP, whatever the demo says of it, or without."""
     text = (AGREEMENTS / f"{customer}.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"^erp:.*\n(?:[ \t]+.*\n)*", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ +erp\..*\n", "", text, flags=re.MULTILINE)
     if minutes is None:
         return text
     before, sources, after = text.partition("sources:\n")

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def records(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
+    """No customer has an ERP yet."""
     with installed(tmp_path / "home", sqlite_url, monkeypatch) as found:
+        for customer in ("brouwer", "fenwick", "kestrel"):
+            agree(found, customer, None)
         yield found
 
 
