@@ -1,4 +1,4 @@
-"""Plays the demo's request for change on a running system, from the form in Prefect to production."""
+"""Plays the demo on a running system: a request for change to production, then the exchange with the ERP."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from demo.play import proving, script
 from demo.play.board import Board
 from demo.play.errors import CaseStoppedError, NothingMovesError, OtherOutcomeError
+from demo.play.exchange import play_exchange
 from demo.play.mail import MailReader
 from demo.play.officers import Office, Officer
 from demo.play.starting import STREET, Operator
@@ -36,7 +37,7 @@ OUTCOME = "in production"
 
 
 def play(system: System, *, wait: bool, console: Console) -> int:
-    """Play the request, or go on with it.
+    """Play the request and then the exchange, or go on with them.
 
     What keeps it from its end is said in one sentence, see `demo.play.errors`.
 
@@ -46,7 +47,7 @@ def play(system: System, *, wait: bool, console: Console) -> int:
         console: where progress and the table go.
 
     Returns:
-        The exit status: 0 when the request is in production and proven to be.
+        The exit status: 0 when the request is in production and both sides of the exchange are equal.
     """
     records = Records.from_settings(system.settings)
     status = 0
@@ -90,6 +91,9 @@ class _Play:
         if case is None or case.outcome != OUTCOME:
             raise OtherOutcomeError(key=self._key, outcome=case.outcome if case else "–")
         self._tell(case)
+        play_exchange(self._system, self._records, self._browser, self._console)
+        proving.check_evidence(self._records)
+        self._addresses()
 
     @property
     def _key(self) -> str:
@@ -167,9 +171,9 @@ class _Play:
             f"Production shows '{proving.HEADING}' on all {orders} orders; the evidence verifies; "
             f"{summary.mails} mails; {summary.seconds:.0f} seconds from request to production."
         )
-        self._addresses(production)
 
-    def _addresses(self, production: str) -> None:
+    def _addresses(self) -> None:
+        production = proving.suite_address(self._system.home.demo, script.CUSTOMER, "production")
         acceptance = proving.suite_address(self._system.home.demo, script.CUSTOMER, "acceptance")
         shown = {
             "Prefect UI": self._system.prefect_url,
