@@ -1,0 +1,48 @@
+"""Damage on purpose: what the kill test of the exchange must see, each such as one could have written it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import update
+
+from nakoming.records.engine import writing
+from tasks.erp import fetching, marks
+from tasks.erp import write_back as back
+from tasks.erp.bookkeeping import marks as kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blocks.erp.protocol import OutEffect
+
+
+def mark_apart() -> None:
+    """Commit the watermark before its rows, in a transaction of its own."""
+    load = fetching._one
+
+    def one(session: Any, engine: Any, interface: Any, asked: Any, window: Any, *others: Any) -> Any:
+        with engine.connect() as connection, writing(connection).begin():
+            moved = update(kept).where(kept.c.interface == interface.name)
+            connection.execute(moved.values(mark=json.dumps(marks.frozen(window.mark))))
+        return load(session, engine, interface, asked, window, *others)
+
+    fetching._one = one
+
+
+def no_key() -> None:
+    """Leave the outbox's key out: whatever is sent again looks like something new."""
+    known, number = back.effect_of, count()
+
+    def effect_of(row: Any, customer: str, *, again: int = 0) -> OutEffect:
+        fresh = f"{os.getpid()}-{next(number)}"
+        return replace(known(row, customer, again=again), key=fresh, natural_key={back.KEY_COLUMN: fresh})
+
+    back.effect_of = effect_of
+
+
+DAMAGES: Final[dict[str, Callable[[], None]]] = {"mark apart": mark_apart, "no key": no_key}

@@ -1,0 +1,113 @@
+"""The exchange with an ERP is killed at random while thousands of rows come in and go out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults import report
+from tests.faults.exchange_kills import Killing
+from tests.faults.exchange_world import MATERIALS, OPERATIONS, PROCESS, postgres_world, sqlite_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from tests.faults.exchange_world import World
+    from tests.faults.outside import Damage
+
+AN_ORDER = 1 + OPERATIONS + MATERIALS
+HOURS = 250
+CHUNK = 25
+RECOVERY_SECONDS = 20.0
+pytestmark = pytest.mark.clause("S-4.2.1")
+
+
+def killed(world: World, kills: int, batch_rows: int, orders: int, damage: str | None = None) -> Killing:
+    order = world.order(batch_rows=batch_rows, chunk=CHUNK, damage=damage)
+    commits = orders * AN_ORDER // batch_rows + 2 * HOURS // CHUNK
+    killing = Killing(order, kills, commits, seed=kills)
+    killing.run()
+    return killing
+
+
+def told(play: str, killing: Killing, damage: Damage) -> report.Entry:
+    entry = report.Entry(
+        play=play,
+        process=PROCESS,
+        boundaries=0,
+        cut=killing.done,
+        never_cut=[],
+        lost=len(damage.lost),
+        doubled=len(damage.doubled),
+        mail_window=0,
+        recovery_median_seconds=round(statistics.median(killing.recoveries), 3),
+        recovery_max_seconds=round(max(killing.recoveries), 3),
+    )
+    report.write([entry])
+    return entry
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """In memory where that can be: a commit waits for its disk, and kill -9 takes nothing from either."""
+    shared = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+    where = shared if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 2**28 else None
+    with tempfile.TemporaryDirectory(prefix="nakoming-exchange-", dir=where) as name:
+        yield Path(name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def world_on(
+    kind: str, request: pytest.FixtureRequest, folder: Path, orders: int
+) -> AbstractContextManager[World]:
+    if kind == "sqlite":
+        return nullcontext(sqlite_world(folder, orders, HOURS))
+    return postgres_world(request.getfixturevalue("postgres_server"), orders, HOURS)
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_and_nothing_doubled(kind: str, request: pytest.FixtureRequest, memory: Path) -> None:
+    kills, orders = 25, 10_000 // AN_ORDER
+    with world_on(kind, request, memory, orders) as world:
+        killing = killed(world, kills, 250, orders)
+        damage = world.damage()
+        assert world.moved() == (orders * AN_ORDER, HOURS)
+    found = told(f"25 kills, {kind}", killing, damage)
+    assert damage.is_none, (damage.lost[:5], damage.doubled[:5])
+    assert killing.done == kills
+    assert (found.recovery_max_seconds or 0) < RECOVERY_SECONDS
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_million_rows_come_through_a_thousand_kills(request: pytest.FixtureRequest, memory: Path) -> None:
+    kills, orders = 1000, 1_000_000 // AN_ORDER + 1
+    with world_on("postgresql", request, memory, orders) as world:
+        killing = killed(world, kills, 400, orders)
+        damage = world.damage()
+        assert world.moved() == (orders * AN_ORDER, HOURS)
+    found = told("1,000 kills, 1,000,000 rows", killing, damage)
+    assert damage.is_none, (damage.lost[:5], damage.doubled[:5])
+    assert killing.done == kills
+    assert (found.recovery_max_seconds or 0) < RECOVERY_SECONDS
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("damage", "kind_of_fault"), [("mark apart", "lost"), ("no key", "doubled")])
+def test_a_damaged_exchange_is_seen(damage: str, kind_of_fault: str, memory: Path) -> None:
+    orders = 400
+    world = sqlite_world(memory, orders, HOURS)
+    killed(world, 20, 100, orders, damage)
+    assert getattr(world.damage(), kind_of_fault)
