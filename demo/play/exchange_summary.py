@@ -63,10 +63,16 @@ def noted(path: Path) -> Summed | None:
     """The figures that were kept; None when there are none, or the workbook is not what it was."""
     try:
         known = Summed(**json.loads(path.read_text(encoding="utf-8")))
-        digest = hashlib.sha256(Path(known.workbook).read_bytes()).hexdigest()
+        digest = digest_of(Path(known.workbook))
     except (FileNotFoundError, ValueError, TypeError):
         return None
     return known if digest == known.workbook_sha256 else None
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def summed(

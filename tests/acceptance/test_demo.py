@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import email
+import hashlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from demo import environments
+from demo import environments, exchange_ends
 from demo.environment_folder import EnvironmentFolder
-from demo.play import script
+from demo.erp import play as erp
+from demo.erp.making import sown
+from demo.play import exchange, script, shop_floor
 from demo.suite_service import is_running
 from nakoming.records import cases, evidence_check
 from nakoming.records.store import Records
@@ -33,7 +37,8 @@ if TYPE_CHECKING:
 NAKOMING = Path(sys.executable).with_name("nakoming")
 STAYS_UP = "The system stays up until Ctrl-C."
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
+PATIENCE_SECONDS = 800
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,17 @@ class Home:
         """What the demo kept of its play."""
         figures: dict[str, Any] = json.loads((self.path / "demo.json").read_text(encoding="utf-8"))
         return figures
+
+    @property
+    def exchanged(self) -> dict[str, Any]:
+        """What it kept of the exchange with the ERP."""
+        kept: dict[str, Any] = json.loads((self.path / "demo-exchange.json").read_text(encoding="utf-8"))
+        return kept
+
+    @property
+    def erp(self) -> str:
+        """The address of the ERP."""
+        return exchange_ends.erp_address(self.path / "demo")
 
     @property
     def mailboxes(self) -> dict[str, list[str]]:
@@ -119,6 +135,30 @@ def assert_whole(home: Home, mails_doubled: int = 0) -> None:
     assert asked["functional-specification", "Ask for changes", "Joost Smit"] == 1
     assert asked["test", "Tests red: back to build", "Nakoming"] == 1
     assert asked["production", "Installed and verified", "Nakoming"] == 1
+    assert_exchanged(home)
+
+
+def assert_exchanged(home: Home) -> None:
+    """Both sides of the exchange hold what they should, counted in the two databases."""
+    mess = sown()
+    assert home.exchanged["held_back"]["orders"] == mess.bad_orders
+    assert home.exchanged["loaded"] == {
+        "orders": mess.good_orders,
+        "operations": mess.good_operations,
+        "materials": mess.good_materials,
+    }
+    suite = exchange_ends.suite_file(home.path / "demo")
+    with contextlib.closing(sqlite3.connect(f"file:{suite}?mode=ro", uri=True)) as database:
+        loaded = "SELECT count(*) FROM production_orders WHERE urgency = 'normal'"
+        assert database.execute(loaded).fetchone() == (mess.good_orders,)
+        worked = "SELECT count(*), count(DISTINCT employee) FROM registered_hours"
+        assert database.execute(worked).fetchone() == (3, 3)
+        wished = "SELECT count(*) FROM production_orders WHERE description LIKE ?"
+        assert database.execute(wished, (f"{shop_floor.WISH}%",)).fetchone() == (0,)
+    came_in = [(hours.order_no, hours.employee) for hours in erp.hours(home.erp)]
+    assert came_in == list(zip(exchange.WORKED_ON, shop_floor.WORKERS, strict=False))
+    counts = erp.counts(home.erp)
+    assert (counts["erp_status_in"], counts["erp_materials_in"]) == (1, 1)
 
 
 @contextlib.contextmanager
@@ -137,7 +177,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str]:
     """A home in which the demo was played to its end, and what it said."""
     home = Home.in_folder(tmp_path_factory.mktemp("demo") / "home")
     process = home.demo("--no-wait")
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, said
     return home, said
 
@@ -147,7 +187,7 @@ def test_a_request_goes_from_the_form_in_prefect_to_production(played: tuple[Hom
     assert_whole(home)
     with production_of(home) as address:
         assert script.NEW_FIELD in httpx.get(f"{address}/", trust_env=False).text
-        orders = httpx.get(f"{address}/api/orders", trust_env=False).json()["orders"]
+        orders = httpx.get(f"{address}/api/orders", trust_env=False, timeout=60).json()["orders"]
     assert orders
     assert {order["urgency"] for order in orders} <= {"normal", "urgent", "critical"}
     for told in (
@@ -156,6 +196,30 @@ def test_a_request_goes_from_the_form_in_prefect_to_production(played: tuple[Hom
         home.environment["NAKOMING_PREFECT_PORT"],
     ):
         assert told in said
+
+
+def test_the_exchange_with_the_erp_is_shown_with_its_numbers(played: tuple[Home, str]) -> None:
+    home, said = played
+    figures = home.exchanged
+    closed = sown().closed[0]
+    assert figures["written_back"] == {"hours_out": 2, "materials_out": 1, "status_out": 1}
+    assert figures["dead_letters"] == [
+        f"hours_out of order {closed}: Order {closed} is closed for registrations"
+    ]
+    assert (figures["changed"], figures["overruled"]) == (exchange.CHANGED_ORDERS, 1)
+    workbook = Path(figures["workbook"])
+    assert workbook == home.path / "demo" / "overview-brouwer.xlsx"
+    assert hashlib.sha256(workbook.read_bytes()).hexdigest() == figures["workbook_sha256"]
+    with home.records() as records, records.read() as tx:
+        for mode, outcome in exchange.GOOD.items():
+            case = cases.find(tx, exchange.KIND, script.CUSTOMER, f"demo-{mode}")
+            assert case is not None
+            assert case.outcome == outcome
+            assert figures["evidence"][mode].startswith("brouwer:")
+            assert figures["evidence"][mode] in said
+    told = " ".join(said.split())
+    assert "as many as were sown" in told
+    assert "equal, row for row and in sums" in told
 
 
 def test_everybody_who_decided_was_asked_by_mail(played: tuple[Home, str]) -> None:
@@ -183,10 +247,11 @@ def test_nothing_of_it_runs_on_when_it_has_ended(played: tuple[Home, str]) -> No
 def test_a_second_start_shows_what_happened_and_stays_up_until_ctrl_c(played: tuple[Home, str]) -> None:
     home, _ = played
     mails, figures = home.mailboxes, home.figures
+    exchanged, there = home.exchanged, erp.counts(home.erp)
     process = home.demo()
     said = until(process, STAYS_UP)
     try:
-        assert "has been played before" in said
+        assert said.count("has been played before") == 2
         shown = httpx.get(f"http://127.0.0.1:{home.environment['NAKOMING_PREFECT_PORT']}/", trust_env=False)
         assert shown.status_code == httpx.codes.OK
     finally:
@@ -195,6 +260,7 @@ def test_a_second_start_shows_what_happened_and_stays_up_until_ctrl_c(played: tu
     assert process.returncode == 0, rest
     assert home.mailboxes == mails
     assert home.figures["rows"] == figures["rows"]
+    assert (home.exchanged, erp.counts(home.erp)) == (exchanged, there)
     assert_whole(home)
 
 
@@ -230,7 +296,7 @@ def test_a_demo_that_was_killed_goes_on_when_it_is_started_again(tmp_path: Path)
     process.kill()
     process.communicate(timeout=60)  # until the last process that writes to the pipe has ended
     process = home.demo("--no-wait")
-    said, _ = process.communicate(timeout=400)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, said
     assert "is under way" in said
     assert_whole(home)
@@ -243,7 +309,7 @@ def demo_with_kills(home: Home, kills: list[tuple[str, str]]) -> str:
     for sentence, service in kills:
         said += until(process, sentence)
         os.kill(living(home, service), signal.SIGKILL)
-    rest, _ = process.communicate(timeout=400)
+    rest, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, said + rest
     return said + rest
 

@@ -116,6 +116,9 @@ def test_the_blocks_are_those_of_this_installation(system: Up) -> None:
     assert f"--root={system.home.demo}" in found["deploy-script", "brouwer-production"]["command"]
     assert ("build-command", "suite") in found
     assert ("test-command", "suite") in found
+    assert found["erp-database", "brouwer-erp"]["path"] == str(system.home.demo / "erp" / "brouwer.db")
+    suite = system.home.demo / "environments" / "brouwer" / "production" / "database" / "suite.db"
+    assert found["suite-database", "brouwer-suite"]["path"] == str(suite)
 
 
 def test_a_run_of_a_deployment_is_carried_out(system: Up) -> None:
