@@ -25,6 +25,8 @@ BENCHMARKS = {
     "portal-post": "bench.portal_post",
     "excel-overview": "bench.excel_overview",
     "odbc-read": "bench.odbc_read",
+    "erp-full-load": "bench.erp_full_load",
+    "erp-incremental": "bench.erp_incremental",
     "demo": "bench.demo_time",
 }
 

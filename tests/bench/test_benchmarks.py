@@ -82,7 +82,16 @@ def test_stamps_of_another_process_are_read_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["evidence-verify", "excel-overview", "odbc-read", "portal-post", "step-overhead"]
+    "name",
+    [
+        "erp-full-load",
+        "erp-incremental",
+        "evidence-verify",
+        "excel-overview",
+        "odbc-read",
+        "portal-post",
+        "step-overhead",
+    ],
 )
 def test_a_benchmark_runs(name: str, tmp_path: Path) -> None:
     assert _measured(name, tmp_path)
