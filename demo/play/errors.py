@@ -83,7 +83,7 @@ class HeldBackError(NakomingError):
 
     template: ClassVar[str] = (
         "Of {interface} {held} rows are held back, and {sown} bad ones were sown into the ERP: "
-        "look with `nakoming erp quarantine --customer {customer}`."
+        "look with `nakoming erp quarantine list {customer}`."
     )
     code: ClassVar[str] = "NK6059"
 
