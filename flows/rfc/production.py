@@ -15,12 +15,16 @@ from nakoming.records.errors import GateReopened
 from nakoming.records.events import Event
 from tasks import operators
 from tasks.deployment import Installed, Standing, install, look_at, roll_back
+from tasks.erp.after_release import start_comparison
 from tasks.ledger import FactChanged, WindowPassed
 from tasks.questions import desk_of
 
 if TYPE_CHECKING:
     from nakoming.records.store import Tx
     from tasks.case_run import CaseRun
+
+
+_COMPARES = 2  # the revision of the street that has the check after a release
 
 
 class Went(StrEnum):
@@ -150,7 +154,15 @@ def _verified(case: CaseRun, number: int, beta: Beta, done: Installed, planned_o
         case.prove(f"{name}/late", Event.TERM_BREACHED, clause="S-2.3.4", **late)
     said = {"version": beta.artefact.version, "sha256": beta.artefact.sha256}
     tell(case, f"{name}/told", "production", said)
+    _compared_after(case, name)
     return Result(Went.LIVE, "")
+
+
+def _compared_after(case: CaseRun, name: str) -> None:
+    """The exchange with the customer's ERP still holds: checked by a run of its own (S-2.6.7a)."""
+    # Cases of the first revision were opened before there was such a check.
+    if case.revision >= _COMPARES and case.agreement().erp.connection is not None:
+        case.do(f"{name}/compared", start_comparison, reference=case.case.subject)
 
 
 def _went_back(case: CaseRun, name: str, beta: Beta, done: Installed) -> Result:
