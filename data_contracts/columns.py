@@ -26,7 +26,8 @@ GREATEST: Final = 1_000_000_000
 GREATEST_WHOLE: Final = 10**15
 USUAL_WHOLE: Final = 2**31 - 1
 """What the Suite's columns of whole numbers hold, where a contract names no bound."""
-_BOUNDED: Final = {"minimum", "maximum", "exclusive_minimum", "exclusive_maximum"}
+_EXCLUDED: Final = {"exclusive_minimum", "exclusive_maximum"}
+_BOUNDED: Final = {"minimum", "maximum", *_EXCLUDED}
 _FITTING: Final[dict[str, frozenset[str]]] = {
     "string": frozenset({"min_length", "max_length", "pattern"}),
     "integer": frozenset({*_BOUNDED}),
@@ -75,7 +76,7 @@ def _options_that_fit(given: Property, where: Path, findings: Findings) -> None:
     fitting = _FITTING[given.logical_type]
     for name, alias in names.items():
         if getattr(given.options, name) is not None and name not in fitting:
-            allowed = ", ".join(sorted(names[each] for each in fitting)) or "no options"
+            allowed = ", ".join(sorted(names[each] for each in fitting - _EXCLUDED)) or "no options"
             problem = f"a column of type {given.logical_type} has none"
             findings.add((*where, "logicalTypeOptions", alias), problem, allowed)
 

@@ -114,9 +114,8 @@ def _misspelt(data: Any, model: type[Part], path: tuple[str, ...]) -> Iterator[P
         here = (*path, str(key))
         near = difflib.get_close_matches(str(key), known, n=1, cutoff=_NEAR) if key not in known else []
         if near:
-            yield Problem(
-                here, f"the key is not known, perhaps {near[0]} was meant", ", ".join(sorted(known))
-            )
+            problem = f"the key is not known, perhaps {near[0]} was meant"
+            yield Problem(here, problem, f"{near[0]}, or another key of the standard")
         inner = _part_in(fields.get(key))
         if inner is not None:
             several = list(enumerate(value)) if isinstance(value, list) else [(None, value)]

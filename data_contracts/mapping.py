@@ -111,7 +111,7 @@ def _targets(columns: list[Column], findings: Findings) -> None:
 def _owner(document: Document, findings: Findings) -> str:
     owners = [(at, each) for at, each in enumerate(document.team.members) if each.role == "owner"]
     if len(owners) != 1:
-        problem = f"{len(owners)} members are the owner"
+        problem = f"{len(owners)} members have the role owner"
         findings.add(("team", "members"), problem, "exactly one member with the role owner")
         return ""
     at, owner = owners[0]
@@ -125,7 +125,7 @@ def _freshness(document: Document, findings: Findings) -> timedelta:
     given = [(at, each) for at, each in enumerate(document.sla) if each.property in _FRESH]
     if len(given) != 1:
         allowed = "one property latency, with a value and a unit"
-        findings.add(("slaProperties",), f"{len(given)} say how fresh the data is", allowed)
+        findings.add(("slaProperties",), f"{len(given)} promises say how fresh the data is", allowed)
         return timedelta()
     at, promise = given[0]
     where = ("slaProperties", str(at))
@@ -196,6 +196,9 @@ def _deletions(custom: Custom, columns: tuple[Column, ...]) -> Deletions:
         problem = f"{by} with {' and '.join(given) or 'neither column nor table'}"
         custom.findings.add(path, problem, "a tombstone has a column or a table, the others have neither")
     column = _column_named(custom, path, value, columns)
+    kind = next((each.logical_type for each in columns if each.name == column), "boolean")
+    if kind not in {"boolean", "integer"}:
+        custom.findings.add((*path, "column"), f"a column of type {kind} marks nothing", "boolean or integer")
     table = value.get("table") if isinstance(value.get("table"), str) else None
     return Deletions(by, column, table, _sets(custom, path, value))
 

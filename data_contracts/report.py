@@ -59,6 +59,7 @@ class Report:
         limit: the share of bad rows above which nothing is loaded.
         findings: one a rule, in the contract's order.
         unchecked: rules that were not looked at, because what they need was not there.
+        refused: why nothing of a delivery was used, in one sentence; empty when it was.
     """
 
     interface: str
@@ -70,6 +71,7 @@ class Report:
     limit: Decimal
     findings: tuple[Finding, ...] = field(default=())
     unchecked: tuple[str, ...] = ()
+    refused: str = ""
 
     @property
     def share(self) -> Decimal:
@@ -84,7 +86,7 @@ class Report:
     @property
     def clean(self) -> bool:
         """Whether every rule was looked at and none was broken."""
-        return not self.unchecked and not any(finding.broken for finding in self.findings)
+        return not self.refused and not self.unchecked and not any(finding.broken for finding in self.findings)
 
     def as_data(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
@@ -101,6 +103,7 @@ def report_of(
     broken: Mapping[str, int],
     samples: Iterable[tuple[str, int, Mapping[str, Any]]] = (),
     unchecked: tuple[str, ...] = (),
+    refused: str = "",
 ) -> Report:
     """Return the report of a check that was done by whatever means.
 
@@ -111,6 +114,7 @@ def report_of(
         broken: how many rows break each rule; a rule that is not named was kept.
         samples: rule, number of the row, the row by column name; the first few of each rule are shown.
         unchecked: names of rules that were not looked at.
+        refused: why nothing of it was used.
     """
     rules = [rule for rule in rules_of(contract) if rule.name not in unchecked]
     shown: dict[str, list[Sample]] = {rule.name: [] for rule in rules}
@@ -139,4 +143,5 @@ def report_of(
         limit=contract.bad_share_limit,
         findings=findings,
         unchecked=unchecked,
+        refused=refused,
     )

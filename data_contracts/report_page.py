@@ -49,6 +49,8 @@ def page_of(report: Report, language: str, at: datetime) -> str:
 
 
 def _verdict(report: Report) -> str:
+    if report.refused:
+        return "refused"
     if report.over_limit:
         return "over"
     if report.bad_rows:

@@ -75,7 +75,8 @@ def _judged_once(speech: Speech, contract: Contract, staging: sa.FromClause) -> 
     trimmed = {column.name: speech.text(staging.c[column.name]) for column in columns}
     keyed = [rule.columns for rule in rules_of(contract) if rule.kind in {"duplicate", "overtaken"}]
     keys = sorted({name for names in keyed for name in names if is_text(staging.c[name])})
-    loose = sa.or_(sa.false(), *(sa.cast(staging.c[name], sa.Text) != trimmed[name] for name in keys))
+    trims = (sa.cast(staging.c[name], sa.Text).is_distinct_from(trimmed[name]) for name in keys)
+    loose = sa.or_(sa.false(), *trims)
     texts_of = [text.label(name) for name, text in trimmed.items()]
     suspect = speech.suspects(contract, staging)
     texts = sa.select(staging.c[ROW_ID], *texts_of)
