@@ -24,7 +24,7 @@ REQUESTER: Final = "joost.smit@brouwer-plaatwerk.example"
 AMOUNT: Final = "1250.00"
 NEW_FIELD: Final = "Spoedcode"
 NONE_BEFORE: Final = "–"
-"""What stands in a page's facts where nothing came before."""
+"""What stands in a page's facts where nothing came before; or the page leaves the line out."""
 
 _FIRST_REVISION, _MENDED_REVISION = "1.1-rc1", "1.1"
 _ROWS: Final = {
@@ -135,7 +135,7 @@ def _analysis(page: Page, story: Story) -> Reply:
 
 def _specification(page: Page, story: Story) -> Reply:
     del story
-    version = 1 if page.about.get(_ROWS["remarks"]) == NONE_BEFORE else 2
+    version = 1 if page.about.get(_ROWS["remarks"], NONE_BEFORE) == NONE_BEFORE else 2
     paper = _paper(f"functionele-specificatie-{version}")
     return Reply("deliver", f"delivers the functional specification, version {version}", papers=(paper,))
 
@@ -155,7 +155,7 @@ def _judge_specification(page: Page, story: Story) -> Reply:
 
 def _revision(page: Page, story: Story) -> Reply:
     del story
-    first = page.about.get(_ROWS["why_again"]) == NONE_BEFORE
+    first = page.about.get(_ROWS["why_again"], NONE_BEFORE) == NONE_BEFORE
     revision = _FIRST_REVISION if first else _MENDED_REVISION
     return Reply("deliver", f"names revision {revision}", {"revision": revision})
 
