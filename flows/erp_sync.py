@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations for its form
 from pydantic import Field
 
-from flows.erp import both_ways
+from flows.erp import both_ways, files_in
 from tasks.erp import occasion
 from tasks.process import Process, run_process
 
@@ -33,7 +33,8 @@ def erp_sync(
     Clauses: S-4.2.1, S-2.6.7a.
     Gates: none.
     Records: one case `erp_sync/<customer>/<occasion>`; each transaction stands in the Suite's own ledger.
-    Artifacts: the state of the case; erp-<customer>, what was exchanged, held back and refused.
+    Artifacts: the state of the case; erp-<customer>, what was exchanged, held back and refused;
+        erp-files-<customer>, what became of files.
 
     Args:
         customer: Short name of the customer, as in its agreement.
@@ -52,7 +53,11 @@ def erp_sync(
 
 def walk(case: CaseRun) -> str:
     """One exchange (S-4.2.1); the outcome of the case."""
-    exchange = both_ways.of_case(case)
+    ends = both_ways.ends_of(case)
+    taken = files_in.taken(case, ends)
+    if ends.link is None:
+        return both_ways.of_files(case, taken)
+    exchange = both_ways.of_case(case, ends.link, taken)
     if exchange.is_left_alone():
         return both_ways.LEFT_ALONE
     if exchange.compares:

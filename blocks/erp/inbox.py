@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from prefect.blocks.core import Block
 from pydantic import AfterValidator, Field
@@ -64,6 +64,13 @@ class ErpInbox(SshAddress, Block):
     )
     answer_timeout: timedelta = Field(
         default=timedelta(seconds=60), gt=timedelta(0), description="How long each answer of it may take."
+    )
+    csv_encoding: Literal["utf-8", "utf-8-sig", "cp1252"] = Field(
+        default="utf-8-sig",
+        description="How its CSV files are written; utf-8-sig is UTF-8 with a mark or without.",
+    )
+    csv_delimiter: Literal[",", ";", "\t", "|"] = Field(
+        default=";", description="What stands between the values of its CSV files."
     )
     most_bytes: int = Field(default=1 << 30, ge=1, description="Largest file that is fetched, in bytes.")
 

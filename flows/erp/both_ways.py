@@ -12,10 +12,13 @@ from tasks.erp.health import left_alone_until
 if TYPE_CHECKING:
     from nakoming.records.store import Tx
     from tasks.case_run import CaseRun
+    from tasks.erp.exchange import Ends
+    from tasks.erp.inbox import InboxTaken
 
 EXCHANGED = "exchanged"
 REHEARSED = "rehearsed: nothing was changed"
 COMPARED = "both sides are equal"
+NOTHING_TO_COMPARE = "nothing to compare: the ERP gives files alone"
 LEFT_ALONE = "left alone: the ERP does not answer"
 NOT_REACHED = "the ERP does not answer"
 REFUSED = "not all was taken: something was refused"
@@ -32,6 +35,7 @@ class Exchange:
     mode: str
     order: str | None
     dry_run: bool
+    taken: InboxTaken
 
     @property
     def compares(self) -> bool:
@@ -96,6 +100,7 @@ class Exchange:
         return DIFFERS
 
     def _ended(self, outcome: str, fetched: list[exchange.Fetched], sent: exchange.SentBack) -> str:
+        outcome = with_files(outcome, self.taken)
         self.case.prove(
             "evidence/1/exchanged",
             Event.ERP_EXCHANGED,
@@ -109,13 +114,34 @@ class Exchange:
         return outcome
 
 
-def of_case(case: CaseRun) -> Exchange:
-    """The exchange of a case, with the connections that the customer's agreement names.
+def with_files(outcome: str, taken: InboxTaken) -> str:
+    """The outcome of a run that took files as well: what is worse counts."""
+    if outcome != EXCHANGED:
+        return outcome
+    if taken.down:
+        return NOT_REACHED
+    return REFUSED if taken.is_refused else EXCHANGED
+
+
+def of_files(case: CaseRun, taken: InboxTaken) -> str:
+    """The outcome where the ERP gives files and nothing else."""
+    given = case.case.parameters
+    if given["mode"] == "compare":
+        return NOTHING_TO_COMPARE
+    return REHEARSED if given["dry_run"] else with_files(EXCHANGED, taken)
+
+
+def of_case(case: CaseRun, link: exchange.Link, taken: InboxTaken) -> Exchange:
+    """The exchange of a case with the ERP's database."""
+    given = case.case.parameters
+    return Exchange(case, link, given["mode"], given["order"] or None, given["dry_run"], taken)
+
+
+def ends_of(case: CaseRun) -> Ends:
+    """The connections that the customer's agreement names.
 
     Raises:
         NoErp: it names none.
     """
-    given = case.case.parameters
     with case.records.read() as tx:
-        link = exchange.link_of(tx, case.customer, case.case.agreement_version)
-    return Exchange(case, link, given["mode"], given["order"] or None, given["dry_run"])
+        return exchange.ends_of(tx, case.customer, case.case.agreement_version)

@@ -105,6 +105,19 @@ overrulings = Table(
     Column("overruled_at", Instant, nullable=False),
 )
 
+# Files that were taken: written with their rows, so that the same content has no effect a second time.
+# `answered_at` follows when the file was answered and moved away.
+files = Table(
+    "erp_sync_files",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("interface", String(40), nullable=False),
+    Column("batch", _Number, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+)
+
 # What operators settled. Written with the row it settles; `proven_at` follows when the evidence stands in the
 # records, which are another database.
 settlings = Table(

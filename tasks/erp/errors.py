@@ -15,8 +15,8 @@ class NoErp(ExchangeError):
     """A customer whose agreement names no ERP."""
 
     template = (
-        "The agreement of '{customer}' names no connection to an ERP; set erp.connection and erp.suite to "
-        "the names of their blocks."
+        "The agreement of '{customer}' names no connection to an ERP; set erp.suite, and erp.connection or "
+        "erp.inbox, to the names of their blocks."
     )
     code = "NK7301"
     exit_status = 2

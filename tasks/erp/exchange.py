@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,20 @@ class Link(BaseModel):
 
     erp: str
     suite: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """All that is connected for a customer: the Suite, and of the ERP its database, its inbox or both."""
+
+    suite: str
+    erp: str | None
+    inbox: str | None
+
+    @property
+    def link(self) -> Link | None:
+        """The two databases; None where the ERP gives files alone."""
+        return None if self.erp is None else Link(erp=self.erp, suite=self.suite)
 
 
 class Fetched(BaseModel):
@@ -216,16 +230,28 @@ def hash_of(text: str) -> str:
     return hashlib.sha256("".join(c for c in text if not c.isdigit()).encode()).hexdigest()[:12]
 
 
-def link_of(tx: Tx, customer: str, version: int) -> Link:
+def ends_of(tx: Tx, customer: str, version: int) -> Ends:
     """The connections that the agreement names.
 
     Raises:
         NoErp: it names none.
     """
-    terms = agreements.get(tx, customer, version)
-    if terms.erp.connection is None or terms.erp.suite is None:
+    erp = agreements.get(tx, customer, version).erp
+    if erp.suite is None:
         raise NoErp(customer=customer)
-    return Link(erp=terms.erp.connection, suite=terms.erp.suite)
+    return Ends(suite=erp.suite, erp=erp.connection, inbox=erp.inbox)
+
+
+def link_of(tx: Tx, customer: str, version: int) -> Link:
+    """The two databases that the agreement names.
+
+    Raises:
+        NoErp: it names none.
+    """
+    link = ends_of(tx, customer, version).link
+    if link is None:
+        raise NoErp(customer=customer)
+    return link
 
 
 INTERFACES = INBOUND

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.erp.exchange import Fetched, SentBack, SideBySide
+    from tasks.erp.inbox import InboxTaken
     from tasks.process import Worked
 
 _logger = logging.getLogger(__name__)
@@ -25,6 +26,16 @@ def publish_exchange(customer: str, outcome: str, fetched: Sequence[Fetched], se
     ]
     rows.append({"interface": "to the ERP", **sent.counts, "trouble": sent.down or sent.refused or ""})
     _publish(f"erp-{_key(customer)}", rows, f"Exchange with the ERP of {customer}: {outcome}")
+
+
+def publish_files(customer: str, taken: InboxTaken) -> None:
+    """What became of the files of an inbox."""
+    rows: list[dict[str, Any]] = [
+        {"file": each.name, "became": each.became, "trouble": each.refused or ""} for each in taken.files
+    ]
+    if taken.down:
+        rows.append({"file": "the inbox", "became": "not reached", "trouble": taken.down})
+    _publish(f"erp-files-{_key(customer)}", rows, f"Files of the ERP of {customer}")
 
 
 def publish_comparison(customer: str, found: Sequence[SideBySide]) -> None:

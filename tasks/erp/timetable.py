@@ -48,7 +48,7 @@ def connected(agreements: Mapping[str, Agreement]) -> dict[str, timedelta]:
     return {
         customer: timedelta(minutes=terms.erp.sync_interval_minutes)
         for customer, terms in sorted(agreements.items())
-        if terms.erp.connection is not None and terms.erp.sync_interval_minutes
+        if terms.erp.is_exchanged and terms.erp.sync_interval_minutes
     }
 
 

@@ -1,0 +1,296 @@
+"""Files of an ERP's inbox, on a real OpenSSH server: taken once, answered, moved; nothing lost in between."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import select
+
+from blocks.erp.inbox import ErpInbox
+from blocks.erp.inbox_session import InboxSession
+from blocks.suite_database import SuiteDatabase
+from flows.erp import both_ways
+from flows.erp_sync import PROCESS
+from nakoming.records import clock, connections, schema
+from tasks.blocks import load_block
+from tasks.erp import files
+from tasks.workbook import Sheet, SheetColumn, write_workbook
+from tests.blocks.conftest import sshd, sshd_in  # noqa: F401 - the server of the tests of blocks
+from tests.harness.erp import CUSTOMER, on_sqlite
+from tests.harness.installation import Walker, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from nakoming.records.store import Records
+    from tests.blocks.conftest import Sshd
+    from tests.harness.erp import BothSides
+    from tests.harness.prefect_server import PrefectServer
+
+pytestmark = pytest.mark.clause("S-4.2.1")
+COLUMNS = ("order_no", "customer_name", "item_no", "description", "qty", "due_date", "status", "row_version")
+ENDS = "  connection: brouwer-erp\n  suite: brouwer-suite\n"
+FILES_ALONE = "  inbox: brouwer-inbox\n  suite: brouwer-suite\n"
+
+
+class Killed(BaseException):
+    """The process ends here, without a word."""
+
+
+class Inbox:
+    """The ERP's side: puts files, reads answers."""
+
+    def __init__(self, home: Path, records: Records, suite: BothSides) -> None:
+        self.home = home
+        self.records = records
+        self.suite = suite
+        self._runs = 0
+        (home / "inbox").mkdir()
+
+    def put(self, name: str, content: bytes) -> None:
+        (self.home / "inbox" / name).write_bytes(content)
+
+    def csv(self, name: str, *rows: str, columns: tuple[str, ...] = COLUMNS) -> None:
+        self.put(name, "\n".join((";".join(columns), *rows, "")).encode())
+
+    def run(self, **given: Any) -> str | None:
+        """One run of the exchange."""
+        self._runs += 1
+        parameters = {"mode": "incremental", "order": "", "dry_run": False} | given
+        return Walker(self.records, PROCESS, CUSTOMER, f"run-{self._runs}", parameters).enter()
+
+    @property
+    def waiting(self) -> list[str]:
+        return sorted(path.name for path in (self.home / "inbox").iterdir())
+
+    @property
+    def moved(self) -> int:
+        folder = self.home / "processed"
+        return len(list(folder.iterdir())) if folder.exists() else 0
+
+    def answer(self) -> str:
+        (path,) = (self.home / "answers").iterdir()
+        return path.read_text(encoding="utf-8")
+
+    def orders(self) -> list[Any]:
+        query = "SELECT number, quantity, due_on, status FROM production_orders ORDER BY number"
+        return [tuple(map(str, row)) for row in self.suite.suite_rows(query)]
+
+    def told(self) -> list[str]:
+        with self.records.read() as tx:
+            rows = tx.connection.execute(
+                select(schema.outbox.c.key).where(schema.outbox.c.kind == "operators")
+            )
+            return [row.key for row in rows if "/file/" in row.key]
+
+
+def order(number: str = "F-1", qty: str = "5", due: str = "18-12-2026", version: str = "1") -> str:
+    return f"{number};Veldkamp;HEB-200;Ligger;{qty};{due};planned;{version}"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> BothSides:
+    """A Suite without orders, to be copied for each test."""
+    return on_sqlite(tmp_path_factory.mktemp("both"))
+
+
+@pytest.fixture
+def inbox(
+    empty: BothSides,
+    tmp_path: Path,
+    sqlite_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    prefect_api: PrefectServer,
+    sshd: Sshd,  # noqa: F811 - the fixture
+) -> Iterator[Inbox]:
+    """A customer whose ERP gives files alone."""
+    del prefect_api
+    assert empty.suite.path is not None
+    shutil.copy(empty.suite.path, tmp_path / "suite.db")
+    both = replace(empty, suite=SuiteDatabase(dialect="sqlite", path=tmp_path / "suite.db"))
+    machine = sshd.block()
+    block = ErpInbox(
+        host="127.0.0.1",
+        port=sshd.port,
+        username=machine.username,
+        host_key=sshd.host_key,
+        private_key=machine.private_key,
+        folder=str(tmp_path / "inbox"),
+        answers=str(tmp_path / "answers"),
+        processed=str(tmp_path / "processed"),
+        settle=timedelta(0),
+        most_bytes=1 << 20,
+    )
+    block.save("brouwer-inbox", overwrite=True)
+    both.suite.save("brouwer-suite", overwrite=True)
+    with installed(tmp_path / "home", sqlite_url, monkeypatch, brouwer={ENDS: FILES_ALONE}) as records:
+        yield Inbox(tmp_path, records, both)
+    ErpInbox.delete("brouwer-inbox")
+    SuiteDatabase.delete("brouwer-suite")
+
+
+def test_a_csv_file_is_taken_answered_and_moved(inbox: Inbox) -> None:
+    inbox.csv("orders-maandag.csv", order("F-1"), order("F-2", qty="veel"), order("F-3", due="2026-12-19"))
+    assert inbox.run() == both_ways.EXCHANGED
+    assert inbox.orders() == [("F-1", "5", "2026-12-18", "planned"), ("F-3", "5", "2026-12-19", "planned")]
+    assert (inbox.waiting, inbox.moved) == ([], 1)
+    answer = inbox.answer()
+    assert answer.startswith("orders-maandag.csv: overgenomen op ")
+    assert "Gelezen: 3 regels. Nieuw: 2, gewijzigd: 0, vervallen: 0, niet overgenomen: 1." in answer
+    assert "\n- F-2: Aantal " in answer
+    assert "tellen als leeg: changed_at, deleted." in answer
+    assert inbox.told() == []
+
+
+def test_a_workbook_is_taken_with_its_own_kinds_of_cells(inbox: Inbox) -> None:
+    kinds = ("text", "text", "text", "text", "integer", "date", "text", "integer", "text")
+    named = [
+        SheetColumn(name, kind, 12)  # type: ignore[arg-type]
+        for name, kind in zip(("Order_No ", *COLUMNS[1:], "opmerking"), kinds, strict=True)
+    ]
+    row = ("F-9", "Veldkamp", "HEB-200", None, 12, date(2026, 12, 18), "planned", 3, "haast")
+    write_workbook(
+        inbox.home / "inbox" / "Orders week 51.xlsx",
+        [Sheet("Orders", tuple(named), iter([row]))],
+        language="nl",
+    )
+    assert inbox.run() == both_ways.EXCHANGED, inbox.answer()
+    assert inbox.orders() == [("F-9", "12", "2026-12-18", "planned")]
+    assert "kennen wij niet; ze zijn niet gebruikt: opmerking." in inbox.answer()
+
+
+def test_the_same_content_has_no_effect_a_second_time(inbox: Inbox) -> None:
+    inbox.csv("orders.csv", order())
+    inbox.run()
+    inbox.suite.in_suite("UPDATE production_orders SET quantity = 77")
+    inbox.csv("orders.csv", order())
+    assert inbox.run() == both_ways.EXCHANGED
+    assert inbox.orders()[0][1] == "77"
+    assert "dit bestand is al overgenomen op" in inbox.answer()
+    assert "Nieuw: 1" in inbox.answer()
+    assert inbox.waiting == []
+    assert inbox.suite.suite_rows("SELECT count(*) FROM erp_sync_batches") == [(1,)]
+
+
+def test_orders_are_taken_before_what_refers_to_them(inbox: Inbox) -> None:
+    columns = ("order_no", "op_no", "op_name", "planned_min", "row_version")
+    inbox.csv("Operations.csv", "F-1;10;Zagen;30;1", columns=columns)
+    inbox.csv("orders.csv", order())
+    assert inbox.run() == both_ways.EXCHANGED
+    assert inbox.suite.suite_rows("SELECT order_number, name FROM operations") == [("F-1", "Zagen")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("orders.csv", b"order_no;qty\nF-1;5\n", "Er ontbreken kolommen die nodig zijn."),
+        ("klanten.csv", b"a;b\n1;2\n", "die begint met orders, operations of materials"),
+        ("orders.xlsx", b"PK\x03\x04 and then nothing", "geen Excel-werkmap"),
+        ("orders.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), ""),
+        ("orders.csv", "order_no;naam\nF-1;Jos\u00e9\n".encode("cp1252"), "andere codering"),
+        ("orders.csv", b'order_no;qty\n"F-1;5\n', ""),
+    ],
+)
+def test_a_refused_file_is_answered_moved_and_told_once(
+    inbox: Inbox, name: str, content: bytes, said: str
+) -> None:
+    inbox.put(name, content)
+    assert inbox.run() == both_ways.REFUSED
+    assert said in inbox.answer()
+    assert inbox.answer().startswith(f"{name}: niet overgenomen, geen enkele regel.")
+    assert (inbox.waiting, inbox.moved) == ([], 1)
+    inbox.put(name, content)
+    assert inbox.run() == both_ways.REFUSED
+    assert len(inbox.told()) == 1
+    assert inbox.orders() == []
+
+
+def test_a_file_with_too_many_bad_rows_leaves_nothing(inbox: Inbox) -> None:
+    inbox.csv("orders.csv", *(order(f"F-{number}", qty="-1" if number % 2 else "5") for number in range(40)))
+    assert inbox.run() == both_ways.REFUSED
+    assert inbox.orders() == []
+    assert "Er zijn te veel foute regels." in inbox.answer()
+
+
+def test_what_goes_wrong_in_the_last_row_leaves_nothing(inbox: Inbox) -> None:
+    inbox.csv("orders.csv", *(order(f"F-{number}") for number in range(5000)), "F-9999;and;too;few")
+    assert inbox.run() == both_ways.REFUSED
+    assert inbox.orders() == []
+    assert "Line 5002 of 'orders.csv'" in inbox.answer()
+
+
+def test_a_file_beyond_the_limit_is_answered_and_stays(inbox: Inbox) -> None:
+    inbox.put("orders.csv", b"x" * ((1 << 20) + 1))
+    assert inbox.run() == both_ways.REFUSED
+    assert inbox.run() == both_ways.REFUSED
+    assert "blijft staan tot u het weghaalt" in inbox.answer()
+    assert inbox.waiting == ["orders.csv"]
+    assert len(inbox.told()) == 1
+
+
+def _die(*_: object, **__: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize(
+    ("owner", "attribute", "taken"),
+    [
+        (files, "take", False),  # fetched, and nothing done with it
+        (files, "_enter", False),  # loaded, and not committed
+        (InboxSession, "acknowledge", True),  # committed, and not answered
+        (InboxSession, "move", True),  # answered, and not moved
+        (files, "note_answered", True),  # moved, and not noted
+    ],
+)
+def test_cut_off_at_each_boundary_the_next_run_ends_it(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, owner: Any, attribute: str, *, taken: bool
+) -> None:
+    inbox.csv("orders.csv", order("F-1"), order("F-2", qty="veel"))
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, attribute, _die)
+        with pytest.raises(Killed):
+            inbox.run()
+    assert bool(inbox.orders()) is taken
+    before = inbox.orders()
+    # What the killed process held is given up in time.
+    with inbox.records.write() as tx:
+        clock.set_to(tx.connection, tx.now + timedelta(hours=2))
+    assert inbox.run() == both_ways.EXCHANGED
+    assert inbox.orders() == before or not taken
+    assert inbox.orders() == [("F-1", "5", "2026-12-18", "planned")]
+    assert inbox.suite.suite_rows("SELECT count(*) FROM erp_sync_batches") == [(1,)]
+    assert inbox.suite.suite_rows("SELECT count(*) FROM erp_sync_quarantine") == [(1,)]
+    assert (inbox.waiting, inbox.moved) == ([], 1)
+    answer = inbox.answer()
+    assert answer.startswith("orders.csv: overgenomen op ")
+    assert "\n- F-2: Aantal " in answer
+
+
+def test_an_inbox_that_is_away_is_told_and_comes_back(inbox: Inbox, tmp_path: Path) -> None:
+    stored = load_block(ErpInbox, "brouwer-inbox")
+    (tmp_path / "other").mkdir()
+    with sshd_in(tmp_path / "other") as gone:
+        away = stored.model_copy(update={"port": gone.port, "host_key": gone.host_key})
+    away.save("brouwer-inbox", overwrite=True)
+    assert inbox.run() == both_ways.NOT_REACHED
+    with inbox.records.read() as tx:
+        assert connections.standing(tx, CUSTOMER, "brouwer-inbox").failures == 1
+    stored.save("brouwer-inbox", overwrite=True)
+    inbox.csv("orders.csv", order())
+    assert inbox.run() == both_ways.EXCHANGED
+    with inbox.records.read() as tx:
+        assert connections.standing(tx, CUSTOMER, "brouwer-inbox").failures == 0
+
+
+def test_a_comparison_and_a_rehearsal_take_nothing(inbox: Inbox) -> None:
+    inbox.csv("orders.csv", order())
+    assert inbox.run(mode="compare") == both_ways.NOTHING_TO_COMPARE
+    assert inbox.run(dry_run=True) == both_ways.REHEARSED
+    assert inbox.waiting == ["orders.csv"]
+    assert not sa.inspect(inbox.suite.suite.engine()).has_table("erp_sync_files")
