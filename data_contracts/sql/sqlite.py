@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from data_contracts.numbers import DECIMALS, WHOLE_DIGITS
 from data_contracts.rules import TRIMMED
 from data_contracts.sql.globbed import Globbed
 
@@ -56,6 +57,21 @@ class SQLite(Globbed):
     def is_day(self, iso: Expression) -> Expression:
         """SQLite takes 30 February, and makes it 2 March when it reckons with it: a day stays what it was."""
         return sa.and_(sa.func.date(iso, "+0 days") == iso, iso >= "0001")
+
+    def whole(self, text: Expression) -> Expression:
+        """Plain digits, as nearly all numbers are, are told by two looks instead of a dozen."""
+        plain = sa.and_(self.only(text, "0-9"), self.length(text).between(1, WHOLE_DIGITS))
+        return sa.case((plain, self.as_whole(text)), else_=super().whole(text))
+
+    def number(self, text: Expression) -> Expression:
+        """Likewise, with a point."""
+        plain = sa.and_(
+            self.only(text, "0-9."),
+            self.like(text, "[0-9]*[0-9]"),
+            sa.not_(self.like(text, "*.*.*")),
+            self.length(text) <= DECIMALS + 2,
+        )
+        return sa.case((plain, self.as_number(text)), else_=super().number(text))
 
     def as_whole(self, text: Expression) -> Expression:
         """A text of digits as a whole number."""

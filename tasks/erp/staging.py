@@ -130,12 +130,16 @@ def fill(connection: Connection, staging: Table, chunks: Iterable[Chunk]) -> int
     """Write rows, as text; how many there are."""
     if connection.dialect.name == "postgresql":
         return _copied(connection, staging, chunks)
-    columns = [column.name for column in staging.columns if column.name != ROW_ID]
+    quote = connection.dialect.identifier_preparer.quote
+    columns = [quote(column.name) for column in staging.columns if column.name != ROW_ID]
+    places = ", ".join("?" * len(columns))
+    # Names come from the contract and are quoted.
+    statement = f"INSERT INTO {quote(staging.name)} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608
     count = 0
     for chunk in chunks:
-        rows = [dict(zip(columns, map(as_text, row), strict=True)) for row in chunk.rows()]
+        rows = [tuple(map(as_text, row)) for row in chunk.rows()]
         if rows:
-            connection.execute(insert(staging), rows)
+            connection.exec_driver_sql(statement, rows)
         count += len(rows)
     return count
 
@@ -172,6 +176,9 @@ def as_text(value: Any) -> str | None:
     """A value as the contract's rules read it: numbers without exponent, dates and instants in ISO 8601."""
     if value is None:
         return None
+    exactly = type(value)
+    if exactly is int or (exactly is str and "\x00" not in value):
+        return str(value)  # nearly all values are one of these
     for kind, written in _WRITTEN.items():
         if isinstance(value, kind):
             return written(value)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tasks.erp.checking import Checked
     from tasks.erp.interfaces import Interface
 
-_GOOD = "erp_staging_good"
+_GOOD, _REMOVED = "erp_staging_good", "erp_staging_removed"
 CREATED, CHANGED, REMOVED = "created", "changed", "removed"
 
 
@@ -178,7 +178,8 @@ def remove(connection: Connection, interface: Interface, gone: Select[Any], batc
     row is deleted.
     """
     target = named_table(interface.target, *interface.target_columns)
-    keys = gone.subquery("gone")
+    # Worked out once: left in the statement, SQLite works it out again for each row of the target.
+    keys = staging.keep(connection, _REMOVED, gone, interface.target_key)
     there = same_key(interface, target.c, keys.c)
     wanted = there if not interface.on_removal else and_(there, interface.open_rows(target))
     key = key_text([target.c[name] for name in interface.target_key])
@@ -190,6 +191,7 @@ def remove(connection: Connection, interface: Interface, gone: Select[Any], batc
         connection.execute(closed)
     else:
         connection.execute(delete(target).where(match))
+    staging.drop(connection, _REMOVED)
     # Counted, for PostgreSQL's driver does not tell how many rows an INSERT from a SELECT made.
     t = transactions.c
     booked = select(func.count()).select_from(transactions).where(t.batch == batch, t.change == REMOVED)

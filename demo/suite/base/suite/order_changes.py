@@ -22,6 +22,7 @@ NEXT_STATUSES = {
     "released": ("started", "finished"),
     "started": ("finished",),
     "finished": (),
+    "cancelled": (),  # the ERP removed the order; what was registered on it stays
 }
 CHANGEABLE = ("description", "quantity", "due_on")
 

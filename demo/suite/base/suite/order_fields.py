@@ -9,7 +9,7 @@ from suite import values
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STATUSES = ("planned", "released", "started", "finished")
+STATUSES = ("planned", "released", "started", "finished", "cancelled")
 
 ORDER_FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "number": values.order_number,

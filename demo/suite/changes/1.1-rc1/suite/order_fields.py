@@ -9,7 +9,7 @@ from suite import values
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STATUSES = ("planned", "released", "started", "finished")
+STATUSES = ("planned", "released", "started", "finished", "cancelled")
 URGENCIES = ("normal", "urgent", "critical")
 
 ORDER_FIELDS: dict[str, Callable[[str, Any], Any]] = {
