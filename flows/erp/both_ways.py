@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 EXCHANGED = "exchanged"
 REHEARSED = "rehearsed: nothing was changed"
 COMPARED = "both sides are equal"
+MENDED = "both sides are equal again: hours or materials changed at the ERP were written again"
 NOTHING_TO_COMPARE = "nothing to compare: the ERP gives files alone"
 LEFT_ALONE = "left alone: the ERP does not answer"
 NOT_REACHED = "the ERP does not answer"
 REFUSED = "not all was taken: something was refused"
 DIFFERS = "the two sides differ"
+_MENDING = 2  # the revision that has the step
 RED = frozenset({LEFT_ALONE, NOT_REACHED, REFUSED, DIFFERS})
 
 
@@ -39,7 +41,7 @@ class Exchange:
 
     @property
     def compares(self) -> bool:
-        """Whether both sides are compared and nothing is changed."""
+        """Whether both sides are compared; only the Suite's own hours and materials are written again."""
         return self.mode == "compare"
 
     def is_left_alone(self) -> bool:
@@ -84,20 +86,32 @@ class Exchange:
         return self._ended(REFUSED if refused else REHEARSED, found, exchange.SentBack())
 
     def compared(self) -> str:
-        """Every table on both sides; a difference makes the run red and is told."""
+        """Every table on both sides, and what the Suite wrote there; what stays different is told."""
         found = [
             self.case.do(f"compare/1/{name}", exchange.compare, link=self.link, table=name)
             for name in exchange.INTERFACES
         ]
+        registered = self._registrations()
         counts = {each.interface: each.model_dump() for each in found}
-        self.case.prove("evidence/1/compared", Event.ERP_COMPARED, clause="S-2.6.7a", tables=counts)
-        shown.publish_comparison(self.case.customer, found)
-        if any(each.down for each in found):
+        mended = {"registrations": registered.model_dump()} if self._mends else {}
+        self.case.prove("evidence/1/compared", Event.ERP_COMPARED, clause="S-2.6.7a", tables=counts, **mended)
+        shown.publish_comparison(self.case.customer, found, registered)
+        if registered.down or any(each.down for each in found):
             return NOT_REACHED
-        if all(each.equal for each in found):
-            return COMPARED
-        exchange.tell_differences(self.case, found)
-        return DIFFERS
+        if registered.unmended or not all(each.equal for each in found):
+            exchange.tell_differences(self.case, found, registered)
+            return DIFFERS
+        return MENDED if registered.mended else COMPARED
+
+    @property
+    def _mends(self) -> bool:
+        """Whether the Suite's hours and materials are looked after; a dry run changes nothing."""
+        return self.case.revision >= _MENDING and not self.dry_run
+
+    def _registrations(self) -> exchange.Registrations:
+        if not self._mends:
+            return exchange.Registrations()
+        return self.case.do("compare/1/registrations", exchange.mend_registrations, link=self.link)
 
     def _ended(self, outcome: str, fetched: list[exchange.Fetched], sent: exchange.SentBack) -> str:
         outcome = with_files(outcome, self.taken)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from blocks.erp.errors import ErpError
 from nakoming.records import agreements
 from tasks import operators, shared_things
-from tasks.erp import comparing, fetching, health, rehearsing
+from tasks.erp import comparing, fetching, health, mending, rehearsing
 from tasks.erp import write_back as writing_back
 from tasks.erp.connections import erp_session, suite_engine
 from tasks.erp.errors import NoErp, OtherRunLoads, OutboxUnreadable
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tasks.case_run import CaseRun
 
 _HOUR = timedelta(hours=1)
+_TOLD = 10
 
 
 class Link(BaseModel):
@@ -86,6 +87,18 @@ class SideBySide(BaseModel):
     equal: bool
     found: dict[str, Any] = {}
     refused: str | None = None
+    down: str | None = None
+
+
+class Registrations(BaseModel):
+    """Hours and materials at the ERP, where the Suite wins; `unmended` is what still differs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    read_back: int = 0
+    overruled: int = 0
+    mended: int = 0
+    unmended: tuple[str, ...] = ()
     down: str | None = None
 
 
@@ -155,6 +168,20 @@ def compare(work: Work, *, link: Link, table: str) -> SideBySide:
     return SideBySide(interface=table, equal=compared.is_equal, found=asdict(compared))
 
 
+@step(
+    doubt=repeat("each row that is written again has a key of its own, and is found as it should be"),
+    timeout=_HOUR,
+)
+def mend_registrations(work: Work, *, link: Link) -> Registrations:
+    """Read hours and materials back that the ERP acknowledged, and write again what was changed there."""
+    try:
+        with both_sides(work, link) as (session, engine):
+            mended = mending.mend(session, engine, work.customer, _clock(work)())
+    except ErpError as failed:
+        return Registrations(down=str(failed))
+    return Registrations(**asdict(mended))
+
+
 @contextmanager
 def both_sides(work: Work, link: Link) -> Iterator[tuple[ErpSession, Engine]]:
     """Both connections, for one step; how the ERP's one fares is counted.
@@ -176,9 +203,10 @@ def both_sides(work: Work, link: Link) -> Iterator[tuple[ErpSession, Engine]]:
         health.succeeded(tx, work.customer, link.erp)
 
 
-def tell_differences(case: CaseRun, found: list[SideBySide]) -> None:
-    """Tell the operators which tables differ, once for this comparison."""
-    said = "; ".join(f"{each.interface}: {_said(each)}" for each in found if not each.equal)
+def tell_differences(case: CaseRun, found: list[SideBySide], registered: Registrations) -> None:
+    """Tell the operators what differs, once for this comparison."""
+    tables = [f"{each.interface}: {_said(each)}" for each in found if not each.equal]
+    said = "; ".join([*tables, *registered.unmended[:_TOLD]])
 
     def write(tx: Tx) -> None:
         operators.tell_exchange(

@@ -11,7 +11,7 @@ from prefect.context import FlowRunContext
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.erp.exchange import Fetched, SentBack, SideBySide
+    from tasks.erp.exchange import Fetched, Registrations, SentBack, SideBySide
     from tasks.erp.inbox import InboxTaken
     from tasks.process import Worked
 
@@ -38,9 +38,9 @@ def publish_files(customer: str, taken: InboxTaken) -> None:
     _publish(f"erp-files-{_key(customer)}", rows, f"Files of the ERP of {customer}")
 
 
-def publish_comparison(customer: str, found: Sequence[SideBySide]) -> None:
+def publish_comparison(customer: str, found: Sequence[SideBySide], registered: Registrations) -> None:
     """Both sides next to each other; the keys that differ, in words that can be copied."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "interface": each.interface,
             "equal": "yes" if each.equal else "NO",
@@ -57,6 +57,18 @@ def publish_comparison(customer: str, found: Sequence[SideBySide]) -> None:
         }
         for each in found
     ]
+    if registered.read_back or registered.down:
+        said = (
+            f"{registered.read_back} read back, {registered.mended} of {registered.overruled} written again"
+        )
+        rows.append(
+            {
+                "interface": "hours and materials at the ERP",
+                "equal": "NO" if registered.unmended else "yes",
+                "different": said,
+                "trouble": registered.down or _first(registered.unmended),
+            }
+        )
     _publish(f"erp-compared-{_key(customer)}", rows, f"ERP and Suite of {customer}, compared")
 
 

@@ -126,3 +126,28 @@ def test_a_dry_run_changes_neither_side(records: Records, both: BothSides) -> No
     assert both.suite_rows("SELECT count(*) FROM production_orders")[0][0] == 0
     assert play.hours(both.erp_url) == ()
     assert len(both.suite_rows("SELECT id FROM erp_outbox")) == 1
+
+
+@pytest.mark.clause("S-2.6.7a")
+def test_hours_changed_at_the_erp_are_the_suites_again_after_a_comparison(
+    records: Records, both: BothSides
+) -> None:
+    closed = set(both.mess.closed)
+    exchange(records, "first", mode="full").enter()
+    numbers = [row[0] for row in both.suite_rows("SELECT number FROM production_orders ORDER BY 1")]
+    one, other = [number for number in numbers if number not in closed][:2]
+    for order in (one, other):
+        both.send("hours_out", order, op_no=10, employee="J. de Boer", worked_on="2026-11-20", minutes=30)
+    exchange(records, "second").enter()
+    both.in_erp("UPDATE erp_hours_in SET minutes = 29")
+    rehearsed = exchange(records, "try", mode="compare", dry_run=True).enter()
+    assert rehearsed == both_ways.COMPARED
+    assert {row.minutes for row in play.hours(both.erp_url)} == {29}
+    assert exchange(records, "night", mode="compare").enter() == both_ways.MENDED
+    assert both_ways.MENDED not in PROCESS.red
+    assert {row.minutes for row in play.hours(both.erp_url)} == {30}
+    both.in_erp("DELETE FROM erp_hours_in")
+    play.close(both.erp_url, one)
+    assert exchange(records, "next-night", mode="compare").enter() == both_ways.DIFFERS
+    assert [row.order_no for row in play.hours(both.erp_url)] == [other]
+    assert any("/differs/" in key for key in operators_mails(records))

@@ -1,0 +1,151 @@
+"""Hours and materials that somebody changed at the ERP: there the Suite wins, and its rows are written again.
+
+What the ERP had acknowledged is read back. What differs is first recorded as overruled, then written under a
+key of its own, then read back once more: only what still differs is left to a person.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from blocks.erp.protocol import Different, Found, Missing, OutEffect, Refused
+from nakoming.records.engine import writing
+from tasks.erp.bookkeeping import outgoing, overrulings, prepare
+from tasks.erp.write_back import ACKNOWLEDGED, effect_of, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Engine, Row
+
+    from blocks.erp.protocol import ErpSession
+
+SUITES_OWN = ("hours_out", "materials_out")
+"""Where the Suite wins; of everything else the ERP is the master."""
+PERIOD = timedelta(days=35)
+"""How far back is looked: the month that is still being invoiced, and a few days."""
+MOST = 10_000
+"""So many rows are read back at most, the newest ones."""
+SUITE = "suite"
+GONE = "gone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    """What was read back. `unmended`: what stays different, in the ERP's words."""
+
+    read_back: int = 0
+    overruled: int = 0
+    mended: int = 0
+    unmended: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class _Odd:
+    """A row that does not stand there as it was written: `details` are column -> [theirs, ours]."""
+
+    row: Row[Any]
+    is_gone: bool
+    details: dict[str, list[str]]
+
+
+def mend(session: ErpSession, engine: Engine, customer: str, at: datetime, *, most: int = MOST) -> Mended:
+    """Read back, overrule, write again.
+
+    Raises:
+        ErpError: the connection failed; what was recorded is written by the next comparison.
+    """
+    rows = _acknowledged(engine, at - PERIOD, most)
+    odd = _odd(session, rows, customer)
+    if not odd:
+        return Mended(read_back=len(rows))
+    attempts = _record(engine, odd, at)
+    effects = [_again(each, customer, attempts[each.row.id]) for each in odd]
+    answers = session.apply(effects)
+    unmended = []
+    for each, answer, seen in zip(
+        odd, answers, session.read_back([_seen(e, customer) for e in odd]), strict=True
+    ):
+        if not isinstance(seen, Found):
+            unmended.append(_said(each, answer, seen))
+    return Mended(
+        read_back=len(rows),
+        overruled=len(odd),
+        mended=len(odd) - len(unmended),
+        unmended=tuple(unmended),
+    )
+
+
+def _acknowledged(engine: Engine, since: datetime, most: int) -> Sequence[Row[Any]]:
+    """What the ERP acknowledged in the period, the newest of it; in the order in which it was written."""
+    o = outgoing.c
+    query = (
+        select(outgoing)
+        .where(o.state == ACKNOWLEDGED, o.interface.in_(SUITES_OWN), o.acknowledged_at >= since)
+        .order_by(o.acknowledged_at.desc(), o.id.desc())
+        .limit(most)
+    )
+    with engine.connect() as connection, writing(connection).begin():
+        prepare(connection)
+        return sorted(connection.execute(query).all(), key=lambda row: row.id)
+
+
+def _odd(session: ErpSession, rows: Sequence[Row[Any]], customer: str) -> list[_Odd]:
+    found = []
+    # All in one call: of two rows about the same thing only the later one must stand there.
+    answers = session.read_back([effect_of(row, customer) for row in rows])
+    for row, answer in zip(rows, answers, strict=True):
+        if isinstance(answer, Missing):
+            found.append(_Odd(row, is_gone=True, details={"row": [GONE, "there"]}))
+        elif isinstance(answer, Different):
+            details = {name: [str(theirs), str(ours)] for name, (ours, theirs) in answer.differences.items()}
+            found.append(_Odd(row, is_gone=False, details=details))
+    return found
+
+
+def _record(engine: Engine, odd: Sequence[_Odd], at: datetime) -> dict[int, int]:
+    """Record what is overruled; the number of the attempt for each row, which no other attempt has."""
+    o = outgoing.c
+    numbers = {}
+    with engine.connect() as connection, writing(connection).begin():
+        for each in odd:
+            raised = update(outgoing).where(o.id == each.row.id).values(attempts=o.attempts + 1)
+            numbers[each.row.id] = connection.execute(raised.returning(o.attempts)).scalar_one()
+        connection.execute(insert(overrulings), [_overruled(each, at) for each in odd])
+    return numbers
+
+
+def _overruled(each: _Odd, at: datetime) -> dict[str, Any]:
+    return {
+        "interface": each.row.interface,
+        "key": f"{each.row.order_number}/{each.row.id}",
+        "winner": SUITE,
+        "details": json.dumps(each.details),
+        "overruled_at": at,
+    }
+
+
+def _again(each: _Odd, customer: str, number: int) -> OutEffect:
+    if not each.is_gone:
+        return effect_of(each.row, customer, again=number)
+    first = effect_of(each.row, customer)
+    if first.key_column is not None:
+        return first  # the row took its key along: as the first time
+    return replace(first, key=key_of(customer, each.row.id, number))
+
+
+def _seen(each: _Odd, customer: str) -> OutEffect:
+    return effect_of(each.row, customer)
+
+
+def _said(each: _Odd, answer: object, seen: object) -> str:
+    what = f"{each.row.interface} {each.row.order_number} ({each.row.id})"
+    if isinstance(answer, Refused):
+        return f"{what}: {answer.message}"
+    return f"{what}: it is not there" if isinstance(seen, Missing) else f"{what}: it still differs"
