@@ -86,7 +86,9 @@ class Report:
     @property
     def clean(self) -> bool:
         """Whether every rule was looked at and none was broken."""
-        return not self.refused and not self.unchecked and not any(finding.broken for finding in self.findings)
+        return (
+            not self.refused and not self.unchecked and not any(finding.broken for finding in self.findings)
+        )
 
     def as_data(self) -> dict[str, Any]:
         """The report as JSON can hold it."""

@@ -34,7 +34,7 @@ def erp_sync(
     Gates: none.
     Records: one case `erp_sync/<customer>/<occasion>`; each transaction stands in the Suite's own ledger.
     Artifacts: the state of the case; erp-<customer>, what was exchanged, held back and refused;
-        erp-files-<customer>, what became of files.
+        erp-files-<customer>, what became of files; erp-held-back-<customer>, the pages about it.
 
     Args:
         customer: Short name of the customer, as in its agreement.
@@ -57,7 +57,7 @@ def walk(case: CaseRun) -> str:
     ends = both_ways.ends_of(case)
     taken = files_in.taken(case, ends)
     if ends.link is None:
-        return both_ways.of_files(case, taken)
+        return both_ways.of_files(case, ends.suite, taken)
     exchange = both_ways.of_case(case, ends.link, taken)
     if exchange.is_left_alone():
         return both_ways.LEFT_ALONE

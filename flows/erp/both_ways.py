@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nakoming.records.events import Event
-from tasks.erp import exchange, shown
+from tasks.erp import exchange, held_back, shown
 from tasks.erp.health import left_alone_until
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ LEFT_ALONE = "left alone: the ERP does not answer"
 NOT_REACHED = "the ERP does not answer"
 REFUSED = "not all was taken: something was refused"
 DIFFERS = "the two sides differ"
-_MENDING = 2  # the revision that has the step
+_MENDING = _TELLING = 2  # the revision that has these steps
 RED = frozenset({LEFT_ALONE, NOT_REACHED, REFUSED, DIFFERS})
 
 
@@ -124,8 +124,24 @@ class Exchange:
             fetched={each.interface: each.counts for each in fetched},
             sent=sent.counts,
         )
+        self._kept_pages(fetched)
         shown.publish_exchange(self.case.customer, outcome, fetched, sent)
         return outcome
+
+    def _kept_pages(self, fetched: list[exchange.Fetched]) -> None:
+        """What was held back, and why, as documents; only when there is something to tell."""
+        refused = {each.interface: each.refused for each in fetched if each.refused}
+        held = self.taken.files or any(each.counts.get("quarantined") for each in fetched)
+        if not self.dry_run and self.case.revision >= _TELLING and (refused or held):
+            pages_of(self.case, self.link.suite, refused)
+
+
+def pages_of(case: CaseRun, suite: str, refused: dict[str, str]) -> None:
+    """Pages about what this run held back or refused, and where they are."""
+    at = case.now("pages/1/at")
+    pages = case.do("pages/1/kept", held_back.keep_pages, suite=suite, refused=refused, at=at)
+    if pages:
+        shown.publish_pages(case.customer, pages)
 
 
 def with_files(outcome: str, taken: InboxTaken) -> str:
@@ -137,9 +153,11 @@ def with_files(outcome: str, taken: InboxTaken) -> str:
     return REFUSED if taken.is_refused else EXCHANGED
 
 
-def of_files(case: CaseRun, taken: InboxTaken) -> str:
+def of_files(case: CaseRun, suite: str, taken: InboxTaken) -> str:
     """The outcome where the ERP gives files and nothing else."""
     given = case.case.parameters
+    if taken.files:
+        pages_of(case, suite, {})
     if given["mode"] == "compare":
         return NOTHING_TO_COMPARE
     return REHEARSED if given["dry_run"] else with_files(EXCHANGED, taken)

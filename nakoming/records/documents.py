@@ -38,6 +38,7 @@ _documents = schema.documents
 _NAME_LIMIT = 120
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u202a-\u202e\u2066-\u2069]")
 _TEXT_KINDS = {".txt": "text/plain", ".md": "text/markdown", ".csv": "text/csv"}
+_PAGE = ".html"
 _BINARY_KINDS = {
     ".pdf": "application/pdf",
     ".png": "image/png",
@@ -72,15 +73,25 @@ class Document:
     stored_by: str
 
 
-def add(records: Records, customer: str, name: str, content: bytes, *, by: str) -> Document:
+def add(
+    records: Records, customer: str, name: str, content: bytes, *, by: str, made_here: bool = False
+) -> Document:
     """Store a document of a customer; the same content a second time is the same document.
+
+    Args:
+        records: where.
+        customer: whose.
+        name: of the file.
+        content: its bytes.
+        by: who brings it.
+        made_here: the product made it itself: it may be a web page, which nobody else may send.
 
     Raises:
         DocumentRefused: empty, too large, or not of an allowed type.
         StorageFull: no room; nothing was stored.
     """
     name = safe_name(name)
-    media_type = checked_type(name, content, records.document_limit)
+    media_type = checked_type(name, content, records.document_limit, made_here=made_here)
     sha256 = hashlib.sha256(content).hexdigest()
     path = _path(records, customer, sha256)
     if not _is_whole(records, customer, path):
@@ -186,7 +197,7 @@ def safe_name(name: str) -> str:
     return (stem[:_NAME_LIMIT] + dot + suffix[:10]) if dot else cleaned[:_NAME_LIMIT] or "document"
 
 
-def checked_type(name: str, content: bytes, limit: int) -> str:
+def checked_type(name: str, content: bytes, limit: int, *, made_here: bool = False) -> str:
     """The media type by content; the name's ending must say the same. `DocumentRefused` otherwise."""
     if not content:
         raise DocumentRefused(name=name, reason="it is empty (0 bytes)", allowed="files with content")
@@ -195,6 +206,8 @@ def checked_type(name: str, content: bytes, limit: int) -> str:
         raise DocumentRefused(name=name, reason=reason, allowed=f"at most {limit} bytes")
     dot = name.rfind(".")
     suffix = name[dot:].lower() if dot >= 0 else ""
+    if made_here and suffix == _PAGE and _is_text(content):
+        return "text/html"
     if suffix in _TEXT_KINDS and _is_text(content):
         return _TEXT_KINDS[suffix]
     if suffix in _BINARY_KINDS and _has_signature(suffix, content):

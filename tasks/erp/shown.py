@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.erp.exchange import Fetched, Registrations, SentBack, SideBySide
+    from tasks.erp.held_back import Page
     from tasks.erp.inbox import InboxTaken
     from tasks.process import Worked
 
@@ -78,6 +79,19 @@ def publish_all(mode: str, done: Sequence[Worked]) -> None:
         {"case": each.key, "outcome": each.said, "to look at": "yes" if each.is_red else ""} for each in done
     ]
     _publish(f"erp-all-{mode}", rows, f"Exchange with {len(done)} ERPs ({mode})")
+
+
+def publish_pages(customer: str, pages: Sequence[Page]) -> None:
+    """Where the pages about rows that were held back are, among the customer's documents."""
+    lines = [
+        f"- **{each.interface}**: {each.refused or f'{each.held_back} of {each.rows} rows were held back'}\n"
+        f"  - document `{each.document}`: `nakoming document get {each.document} --out page.html`"
+        for each in pages
+    ]
+    try:
+        publish_report(customer, "held-back", "\n".join(lines))
+    except Exception as failed:  # noqa: BLE001 - what operators see must not stop what is done
+        _logger.warning("the artifact of the pages could not be made: %s", type(failed).__name__)
 
 
 def publish_report(customer: str, name: str, markdown: str) -> None:

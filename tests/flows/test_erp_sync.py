@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from blocks.suite_database import SuiteDatabase
 from demo.erp import play
 from flows.erp import both_ways
 from flows.erp_sync import PROCESS
-from nakoming.records import clock, connections, evidence_check, resource_leases, schema
+from nakoming.records import clock, connections, documents, evidence_check, resource_leases, schema
 from nakoming.records.owners import this_process
 from tests.harness.erp import CUSTOMER, on_sqlite
 from tests.harness.installation import Walker
@@ -151,3 +153,39 @@ def test_hours_changed_at_the_erp_are_the_suites_again_after_a_comparison(
     assert exchange(records, "next-night", mode="compare").enter() == both_ways.DIFFERS
     assert [row.order_no for row in play.hours(both.erp_url)] == [other]
     assert any("/differs/" in key for key in operators_mails(records))
+
+
+def test_what_was_held_back_is_a_page_among_the_documents(records: Records, both: BothSides) -> None:
+    exchange(records, "first", mode="full").enter()
+    with records.read() as tx:
+        stored = [each for each in documents.listed(tx, CUSTOMER) if each.media_type == "text/html"]
+    held = dict(both.suite_rows("SELECT interface, count(*) FROM erp_sync_quarantine GROUP BY interface"))
+    assert {each.name.split("-")[1] for each in stored} == set(held)
+    page = next(
+        documents.content(records, each).decode() for each in stored if each.name.startswith("erp-orders-")
+    )
+    assert '<html lang="nl">' in page
+    assert f"<dt>Foute regels</dt><dd>{held['orders']} (" in page
+    assert "Niet nagekomen" in page
+    both.in_suite("DELETE FROM erp_sync_quarantine")
+    exchange(records, "quiet").enter()
+    with records.read() as tx:
+        assert len(documents.listed(tx, CUSTOMER)) == len(stored)
+
+
+def test_a_refusal_is_a_page_with_its_reason(records: Records, both: BothSides) -> None:
+    both.in_erp("UPDATE erp_orders SET qty = '-1'")
+    exchange(records, "one").enter()
+    with records.read() as tx:
+        stored = [each for each in documents.listed(tx, CUSTOMER) if each.name.startswith("erp-orders-")]
+    page = documents.content(records, stored[0]).decode()
+    assert "Van een levering is niets gebruikt: " in page
+    assert "rows of orders are bad" in page
+
+
+def test_a_page_needs_no_heavy_library() -> None:
+    code = (
+        "import sys, tasks.erp.held_back; print('great_expectations' in sys.modules, 'pandas' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["False", "False"]
