@@ -39,6 +39,12 @@ class FormUnreadable(PortalError):
     code = "NK3004"
 
 
+class FormTooLarge(FormUnreadable):
+    """The body of a POST is larger than any answer to its question."""
+
+    code = "NK3008"
+
+
 class PublicAddressRefused(PortalError):
     """Cookies of a question need https, or a browser that never leaves this machine."""
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from nakoming.portal.errors import FormUnreadable
+from nakoming.portal.errors import FormTooLarge, FormUnreadable
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -112,7 +112,7 @@ async def _bounded(request: Request, limit: int) -> bytes:
 
 def _refuse_over(size: int, limit: int) -> None:
     if size > limit:
-        raise FormUnreadable(reason=f"it has more than {limit} bytes")
+        raise FormTooLarge(reason=f"it has more than {limit} bytes")
 
 
 def _from_query(body: bytes) -> Form:
@@ -173,7 +173,7 @@ class _Reader:
             self._upload.write(data[start:end])
             return
         if len(self._text) + end - start > _FIELD_LIMIT:
-            raise FormUnreadable(reason=f"'{self._name[:40]}' has more than {_FIELD_LIMIT} bytes")
+            raise FormTooLarge(reason=f"'{self._name[:40]}' has more than {_FIELD_LIMIT} bytes")
         self._text += data[start:end]
 
     def _end(self) -> None:

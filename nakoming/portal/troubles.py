@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 import secrets
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from nakoming.portal.errors import FormForged, FormUnreadable, LinkUnknown, TooManyRequests
+from nakoming.portal.errors import FormForged, FormTooLarge, FormUnreadable, LinkUnknown, TooManyRequests
 from nakoming.records.errors import DatabaseLocked, DocumentDamaged
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("nakoming.portal")
 _RETRY_SECONDS = 30
+_IN_SECONDS = 90  # what is longer is said in minutes
+_QUESTION = re.compile(r"/question/[^/]+")
 
 
 def add_to(app: FastAPI, pages: Pages) -> None:
@@ -94,14 +98,16 @@ class Troubles:
     async def busy(self, request: Request, raised: TooManyRequests) -> Response:
         """Too many requests."""
         seconds = raised.data["seconds"]
-        response = self._said(request, 429, "busy", seconds=seconds)
+        minutes = math.ceil(seconds / 60)
+        key = "busy" if seconds <= _IN_SECONDS else "busy_long"
+        response = self._said(request, 429, key, seconds=seconds, minutes=minutes)
         response.headers["Retry-After"] = str(seconds)
         return response
 
     async def unreadable(self, request: Request, raised: FormUnreadable) -> Response:
         """A body that is no form, or too large; the rest of it is not waited for."""
-        status = 413 if "more than" in raised.data["reason"] else 400
-        response = self._said(request, status, "form")
+        too_large = isinstance(raised, FormTooLarge)
+        response = self._said(request, 413 if too_large else 400, "large" if too_large else "form")
         response.headers["Connection"] = "close"
         return response
 
@@ -133,6 +139,23 @@ class Troubles:
 
     def _said(self, request: Request, status: int, key: str, **values: object) -> Response:
         words = self._pages.words(request)
-        title = words(f"trouble.{key}_title" if words.has(f"trouble.{key}_title") else "trouble.failed_title")
+        title = next(name for name in _titles(key) if words.has(name))
         text = words(f"trouble.{key}", **values)
-        return self._pages.page(request, words, "trouble.html", status=status, title=title, text=text)
+        # What was sent cannot be sent again by a link: the other language and the way back show the question.
+        question = _QUESTION.match(request.url.path)
+        back = question[0] if question else ""
+        return self._pages.page(
+            request,
+            words,
+            "trouble.html",
+            status=status,
+            title=words(title),
+            text=text,
+            back=back,
+            here=back if request.method == "POST" else "",
+        )
+
+
+def _titles(key: str) -> tuple[str, ...]:
+    """The names of its title, the nearest first."""
+    return f"trouble.{key}_title", f"trouble.{key.partition('_')[0]}_title", "trouble.failed_title"

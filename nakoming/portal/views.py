@@ -143,6 +143,13 @@ class Reading:
                 found.append(Offer(value=verb, label=self.verb(verb), next=str(text.get("next", ""))))
         return found
 
+    def outcomes(self) -> list[Offer]:
+        """What happens after each answer, for the first look; without labels when it is the same for all."""
+        offers = self.offers()
+        if len(offers) > 1 and len({offer.next for offer in offers}) == 1:
+            offers = [Offer(value="", label="", next=offers[0].next)]
+        return [offer for offer in offers if offer.next]
+
     def verb(self, verb: str, option: str | None = None) -> str:
         """An answer in words."""
         if option is not None:

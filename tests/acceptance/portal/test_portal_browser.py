@@ -136,15 +136,59 @@ def test_barrier_is_seen_when_there_is_one(at: Office, base: str, browser: Brows
     page.context.close()
 
 
-def test_phone_shows_what_is_asked_and_by_when_without_scrolling(
+LONG = {
+    "nl": {
+        "title": "Offerte van € 1.250,00 voor 2026-014",
+        "ask": (
+            "Wij maken “Spoedcode op productieorders tonen in de planning” voor € 1.250,00 exclusief btw. "
+            "Gaat u daarmee akkoord? Zonder uw akkoord wordt niets gepland of gebouwd en wordt niets in "
+            "rekening gebracht."
+        ),
+        "about": [["Aanvraag", "2026-014"], ["Beoordeling", "–"]],
+        "verbs": {
+            "approve": {
+                "label": "Akkoord met de offerte",
+                "next": "Wij stellen een datum voor en beginnen met de requirementanalyse.",
+            },
+            "refuse": {
+                "label": "Niet akkoord",
+                "next": "De aanvraag eindigt; er wordt niets gebouwd en niets berekend.",
+            },
+        },
+    }
+}
+
+
+def assert_in_first_screen(page: Page, viewport: dict[str, int], *parts: str) -> None:
+    for seen in parts:
+        box = page.locator(seen).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= viewport["height"], seen
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_what_is_asked_by_when_and_what_happens_next_is_seen_without_scrolling(
+    at: Office, base: str, browser: Browser, viewport: dict[str, int]
+) -> None:
+    page = page_of(browser, viewport)
+    quote = at.ask(question=Question(texts=LONG), due_by=at.now() + timedelta(days=30))
+    for gate in (approval(at), quote):
+        page.goto(base + at.path(gate))
+        assert_in_first_screen(page, viewport, "h1", ".ask", ".due", ".outcomes")
+    assert page.locator(".outcomes li").last.inner_text() == (
+        "Niet akkoord: De aanvraag eindigt; er wordt niets gebouwd en niets berekend."
+    )
+    assert page.locator(".about").inner_text().split() == ["Aanvraag", "2026-014"]
+    decide(page)
+    assert_in_first_screen(page, viewport, "h1", ".then")
+    page.context.close()
+
+
+def test_a_question_says_its_deadline_in_full_and_chooses_nothing_beforehand(
     at: Office, base: str, browser: Browser
 ) -> None:
     page = page_of(browser)
     page.goto(base + at.path(approval(at)))
-    for seen in ("h1", ".ask", ".due", ".jump"):
-        box = page.locator(seen).bounding_box()
-        assert box is not None
-        assert box["y"] + box["height"] <= PHONE["height"], seen
     assert "vrijdag 11 december 2099, 24:00 uur" in page.locator(".due").inner_text()
     assert page.locator("input[name=answer]:checked").count() == 0
     assert page.locator(".offer .next").first.inner_text() == "Daarna: Wij beginnen met bouwen."
