@@ -184,33 +184,6 @@ class Retention(Frozen):
     backup_days: Days = sla(7, "S-2.4.3", "History of backups, at most.")
 
 
-class Erp(Frozen):
-    """The exchange with the customer's ERP."""
-
-    sync_interval_minutes: Minutes = ours(5, "S-4.2.1", "How often transactions are exchanged.")
-    connection: BlockName | None = Field(
-        default=None, description="Block of the ERP; none: no database of it is reached."
-    )
-    inbox: BlockName | None = Field(
-        default=None, description="Block of the folder into which the ERP puts files; none: it puts none."
-    )
-    suite: BlockName | None = Field(default=None, description="Block of the Suite's database.")
-
-    @property
-    def is_exchanged(self) -> bool:
-        """Whether anything is exchanged: with the ERP's database, or by files."""
-        return self.suite is not None
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.connection is None and self.inbox is None) != (self.suite is None):
-            raise refusal(
-                "only one end of the exchange is named",
-                "suite with connection, inbox or both, or none of them",
-            )
-        return self
-
-
 class Availability(Frozen):
     """What is promised of the whole service."""
 

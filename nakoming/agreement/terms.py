@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from nakoming.agreement.calendar import CalendarYear
+from nakoming.agreement.erp_terms import Erp
 from nakoming.agreement.errors import UnknownTermError
 from nakoming.agreement.metadata import Term, walk_terms
 from nakoming.agreement.people import CustomerPerson, Language, VendorPerson
@@ -18,7 +19,6 @@ from nakoming.agreement.term_groups import (
     Consultation,
     Deployment,
     Environments,
-    Erp,
     Escalation,
     Exit,
     LeadTimes,

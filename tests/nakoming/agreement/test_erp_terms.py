@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from nakoming.agreement.term_groups import Erp
+from nakoming.agreement.erp_terms import Erp
 
 pytestmark = pytest.mark.clause("S-4.2.1")
 

@@ -98,6 +98,14 @@ def test_names_carry_no_path_and_no_tricks(given: str, kept: str) -> None:
     assert documents.safe_name(given) == kept
 
 
+def test_a_web_page_is_taken_only_from_the_product_itself(world: World) -> None:
+    page = b"<!doctype html><title>Controle</title>"
+    with pytest.raises(DocumentRefused, match=r"the type '\.html' is not taken"):
+        documents.add(world.records, "brouwer", "page.html", page, by="test")
+    kept = documents.add(world.records, "brouwer", "page.html", page, by="erp_sync", made_here=True)
+    assert kept.media_type == "text/html"
+
+
 def test_a_document_of_another_customer_is_missing(world: World) -> None:
     document = _add(world)
     sentence = f"There is no document {document.id} of customer other"

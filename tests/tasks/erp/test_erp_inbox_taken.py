@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import date, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import sqlalchemy as sa
@@ -23,6 +25,7 @@ from tasks.workbook import Sheet, SheetColumn, write_workbook
 from tests.blocks.conftest import sshd, sshd_in  # noqa: F401 - the server of the tests of blocks
 from tests.harness.erp import CUSTOMER, on_sqlite
 from tests.harness.installation import Walker, installed
+from tests.tasks.workbook.foreign import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +40,25 @@ pytestmark = pytest.mark.clause("S-4.2.1")
 COLUMNS = ("order_no", "customer_name", "item_no", "description", "qty", "due_date", "status", "row_version")
 ENDS = "  connection: brouwer-erp\n  suite: brouwer-suite\n"
 FILES_ALONE = "  inbox: brouwer-inbox\n  suite: brouwer-suite\n"
+
+
+def never_calculated() -> bytes:
+    """A workbook with a formula, from a program that calculates none."""
+    import openpyxl
+
+    book, made = openpyxl.Workbook(), BytesIO()
+    book.active.append(COLUMNS)
+    book.active.append(("F-1", "Veldkamp", "HEB-200", "", "=2+3", "2026-12-18", "planned", 1))
+    book.save(made)
+    return made.getvalue()
+
+
+def bomb() -> bytes:
+    """A workbook that is a thousand times as large when it is unpacked."""
+    made = BytesIO(never_calculated())
+    with ZipFile(made, "a", ZIP_DEFLATED) as archive:
+        archive.writestr("xl/media/image1.png", bytes(30 << 20))
+    return made.getvalue()
 
 
 class Killed(BaseException):
@@ -192,9 +214,11 @@ def test_orders_are_taken_before_what_refers_to_them(inbox: Inbox) -> None:
         ("orders.csv", b"order_no;qty\nF-1;5\n", "Er ontbreken kolommen die nodig zijn."),
         ("klanten.csv", b"a;b\n1;2\n", "die begint met orders, operations of materials"),
         ("orders.xlsx", b"PK\x03\x04 and then nothing", "geen Excel-werkmap"),
-        ("orders.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), ""),
+        ("orders.xlsx", locked(), "beveiligd met een wachtwoord"),
+        ("orders.xlsx", never_calculated(), "een formule die nooit is berekend"),
+        ("orders.xlsx", bomb(), "uitgepakt te groot"),
         ("orders.csv", "order_no;naam\nF-1;Jos\u00e9\n".encode("cp1252"), "andere codering"),
-        ("orders.csv", b'order_no;qty\n"F-1;5\n', ""),
+        ("orders.csv", "\n".join((";".join(COLUMNS), '"F-1;5', "")).encode(), "niet de vorm van CSV"),
     ],
 )
 def test_a_refused_file_is_answered_moved_and_told_once(
