@@ -11,7 +11,7 @@ from pydantic import Field
 
 from nakoming.records.events import Event
 from tasks.erp import kept_overview, shown
-from tasks.erp.exchange import Link, link_of
+from tasks.erp.exchange import ends_of
 from tasks.process import Process, run_process
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def walk(case: CaseRun) -> str:
     kept = case.do(
         "overview/1/workbook",
         kept_overview.keep_overview,
-        suite=_link(case).suite,
+        suite=_suite(case),
         first_day=date.fromisoformat(given["first_day"]),
         last_day=date.fromisoformat(given["last_day"]),
         language=case.agreement().language,
@@ -80,9 +80,9 @@ def walk(case: CaseRun) -> str:
     return WRITTEN
 
 
-def _link(case: CaseRun) -> Link:
+def _suite(case: CaseRun) -> str:
     with case.records.read() as tx:
-        return link_of(tx, case.customer, case.case.agreement_version)
+        return ends_of(tx, case.customer, case.case.agreement_version).suite
 
 
 def _report(subject: str, kept: kept_overview.Kept) -> str:

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
 from data_contracts.report import SAMPLES, report_of
-from data_contracts.report_page import page_of
 from data_contracts.rules import rules_of
 from nakoming.records import agreements, documents
 from nakoming.records.engine import writing
@@ -58,6 +57,8 @@ def keep_pages(work: Work, *, suite: str, refused: dict[str, str], at: datetime)
         refused: interface -> why nothing more of it was loaded.
         at: the instant that the pages show; a repeated step shows the same.
     """
+    from data_contracts.report_page import page_of  # its templates, which most runs do not need
+
     with work.records.read() as tx:
         language = agreements.get(tx, work.customer).language
     engine, pages = suite_engine(suite), []
