@@ -1,7 +1,7 @@
 """How a connection to a customer's system stands: since when it fails, and until when it is left alone.
 
-Kept in the records, so that a customer whose system is down is one message and not a hundred, whichever worker
-meets it.
+Kept in the records, so that a customer whose system is down is one message and not a hundred, whichever
+worker meets it.
 """
 
 from __future__ import annotations
