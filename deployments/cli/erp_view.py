@@ -53,7 +53,7 @@ def _row(found: ExchangeStanding) -> tuple[Any, ...]:
         waits.quarantined if waits else "?",
         waits.dead_letters if waits else "?",
         waits.outbox if waits else "?",
-        "fails" if found.connection.failures else "well",
+        "fails" if found.fails else "well",
     )
 
 
@@ -72,9 +72,9 @@ def _trouble(found: ExchangeStanding) -> None:
     """What a person has to do something about, a line each."""
     for duty, since in found.paused.items():
         printing.line(f"{found.customer}: {duty} is paused since {printing.moment(since)}: a missed duty.")
-    if found.connection.failing_since is not None:
-        when = printing.moment(found.connection.failing_since)
-        printing.line(f"{found.customer}: the ERP fails since {when}: {found.connection.reason}")
+    for name, each in found.fails.items():
+        when = printing.moment(each.failing_since) if each.failing_since else "?"
+        printing.line(f"{found.customer}: {name} fails since {when}: {each.reason}")
     if found.trouble is not None:
         printing.line(f"{found.customer}: {found.trouble}")
     if found.compared is not None and found.compared.outcome != "both sides are equal":

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
 from blocks.erp.protocol import Rows
+from nakoming.records import resource_leases
 from nakoming.records.engine import writing
+from nakoming.records.errors import ResourceBusy
+from nakoming.records.owners import this_process
+from tasks import shared_things
 from tasks.erp import loading, settled, staging
 from tasks.erp.bookkeeping import batches, outgoing, prepare, quarantine
 from tasks.erp.checking import WAITING
@@ -24,17 +31,21 @@ from tasks.erp.interfaces import interface
 from tasks.erp.write_back import DEAD, DROPPED, TAKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Row, Table
 
+    from nakoming.records.resource_leases import ResourceLease
     from nakoming.records.store import Records
     from tasks.erp.interfaces import Interface
 
 REPLAYED = "replayed"
 ROW, LETTER = "Quarantined row", "Dead letter"
 _TRIES = 5
+PATIENCE_SECONDS = 30.0  # an exchange holds the Suite for seconds
+_ASK_AGAIN_SECONDS = 0.25
+_LEASE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,31 @@ class Desk:
         """The present instant."""
         with self.records.read() as tx:
             return tx.now
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nothing is installed on production meanwhile: a rollback would undo what is settled here.
+
+        Raises:
+            ResourceBusy: something is being installed, or an exchange takes long.
+        """
+        held = self._taken(time.monotonic() + PATIENCE_SECONDS)
+        try:
+            yield
+        finally:
+            with self.records.write() as tx:
+                resource_leases.release(tx, held)
+
+    def _taken(self, until: float) -> ResourceLease:
+        production = shared_things.environment(self.customer, shared_things.PRODUCTION)
+        while True:
+            try:
+                with self.records.write() as tx:
+                    return resource_leases.take(tx, production, this_process(), lease=_LEASE)
+            except ResourceBusy:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_ASK_AGAIN_SECONDS)
 
     def prove(self) -> None:
         """Write the evidence that is owed."""
@@ -101,10 +137,12 @@ def replay(desk: Desk, number: int, repairs: Mapping[str, str] | None = None) ->
         UnknownEntry: it does not wait (any more).
         RepairRefused: a column that the contract does not have.
         OtherRunLoads: the exchange kept loading meanwhile; nothing happened.
+        ResourceBusy: something is being installed on production; nothing happened.
     """
     for left in reversed(range(_TRIES)):
         try:
-            done = _replayed(desk, number, repairs or {})
+            with desk.alone():
+                done = _replayed(desk, number, repairs or {})
             break
         except OtherRunLoads:
             if not left:
@@ -127,7 +165,7 @@ def replay_case(desk: Desk, key: str) -> list[Replayed]:
 
 def drop(desk: Desk, number: int, reason: str) -> None:
     """Let a row go; `UnknownEntry` when it does not wait (any more)."""
-    with desk.engine.connect() as connection, writing(connection).begin():
+    with desk.alone(), desk.engine.connect() as connection, writing(connection).begin():
         row = _waiting_row(connection, desk, number)
         at = desk.now()
         values = {"state": DROPPED, "settled_at": at, "settled_because": reason}
@@ -151,7 +189,7 @@ def drop_letter(desk: Desk, number: int, reason: str) -> None:
 
 
 def _settle_letter(desk: Desk, number: int, values: dict[str, Any], act: str, **details: str) -> None:
-    with desk.engine.connect() as connection, writing(connection).begin():
+    with desk.alone(), desk.engine.connect() as connection, writing(connection).begin():
         prepare(connection)
         at = desk.now()
         ours = update(outgoing).where(outgoing.c.id == number, outgoing.c.state == DEAD).values(values)

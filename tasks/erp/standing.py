@@ -16,7 +16,7 @@ from tasks.erp import settled
 from tasks.erp.bookkeeping import marks, outgoing, prepare, quarantine, suite_outbox
 from tasks.erp.checking import WAITING
 from tasks.erp.connections import suite_engine
-from tasks.erp.exchange import link_of
+from tasks.erp.exchange import ends_of
 from tasks.erp.occasion import COMPARE
 from tasks.erp.schedules import duty_of
 from tasks.erp.timetable import INCREMENTAL
@@ -53,7 +53,7 @@ class ExchangeStanding:
         interval_minutes: how often transactions are exchanged.
         exchanged: the exchange that ended last.
         compared: the comparison that ended last.
-        connection: the ERP's, as the records know it.
+        connections: the ERP's database and inbox, as the records know them, by the names of their blocks.
         paused: the duties whose schedule an operator paused, and since when.
         waits: what waits there.
         trouble: why that is not known.
@@ -64,24 +64,29 @@ class ExchangeStanding:
     interval_minutes: int
     exchanged: Ended | None
     compared: Ended | None
-    connection: Standing
+    connections: dict[str, Standing]
     paused: dict[str, datetime]
     waits: Waits | None
     trouble: str | None
     now: datetime
 
     @property
+    def fails(self) -> dict[str, Standing]:
+        """The connections that fail."""
+        return {name: each for name, each in self.connections.items() if each.failures}
+
+    @property
     def needs_a_look(self) -> bool:
         """Whether an operator has something to do."""
         waits = self.waits
-        if waits is None or self.paused or self.connection.failures:
+        if waits is None or self.paused or self.fails:
             return True
         return bool(waits.quarantined or waits.dead_letters)
 
 
 def customers_with_erp(tx: Tx) -> list[str]:
     """The customers whose agreement names an ERP."""
-    return [each for each in agreements.customers(tx) if agreements.get(tx, each).erp.connection is not None]
+    return [each for each in agreements.customers(tx) if agreements.get(tx, each).erp.is_exchanged]
 
 
 def standing(records: Records, customer: str) -> ExchangeStanding:
@@ -100,7 +105,11 @@ def standing(records: Records, customer: str) -> ExchangeStanding:
             interval_minutes=erp.sync_interval_minutes,
             exchanged=ended_cases.newest(tx, KIND, customer, without=COMPARE),
             compared=ended_cases.newest(tx, KIND, customer, prefix=COMPARE),
-            connection=connections.standing(tx, customer, str(erp.connection)),
+            connections={
+                name: connections.standing(tx, customer, name)
+                for name in (erp.connection, erp.inbox)
+                if name is not None
+            },
             paused={duty_of(mode): at for mode, at in since.items() if at is not None},
             waits=waits,
             trouble=trouble,
@@ -121,7 +130,7 @@ def suite_of(records: Records, customer: str) -> Engine:
 
 def _suite(records: Records, customer: str) -> str:
     with records.read() as tx:
-        return link_of(tx, customer, agreements.newest_version(tx, customer)).suite
+        return ends_of(tx, customer, agreements.newest_version(tx, customer)).suite
 
 
 def _waits(records: Records, customer: str, suite: str) -> tuple[Waits | None, str | None]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select
 
 from demo.erp import making, play
-from nakoming.records import schema
+from nakoming.records import resource_leases, schema
 from nakoming.records.engine import writing
+from nakoming.records.errors import ResourceBusy
 from nakoming.records.events import Event
+from tasks import shared_things
 from tasks.erp import checking, loading, settled, settling, write_back
 from tasks.erp.bookkeeping import settlings
 from tasks.erp.errors import OtherRunLoads, RepairRefused, UnknownEntry
@@ -185,6 +188,31 @@ def test_a_load_in_between_is_waited_out(
 
     monkeypatch.setattr(loading, "load", load)
     assert settling.replay(desk, bad.id, {"qty": "12"}).is_loaded
+
+
+def test_nothing_is_settled_while_something_is_installed_on_production(
+    desk: settling.Desk, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback would bring the Suite's database back as it was before."""
+    monkeypatch.setattr(settling, "PATIENCE_SECONDS", 0.0)
+    bad = bad_quantity(pair)
+    production = shared_things.environment("brouwer", shared_things.PRODUCTION)
+    with desk.records.write() as tx:
+        minute = timedelta(minutes=1)
+        held = resource_leases.take(tx, production, "another-host/boot/1/1", lease=minute)
+    for act in (
+        lambda: settling.replay(desk, bad.id, {"qty": "12"}),
+        lambda: settling.drop(desk, bad.id, "weg"),
+        lambda: settling.replay_letter(desk, 1),
+    ):
+        with pytest.raises(ResourceBusy):
+            act()
+    assert state_of(pair, bad.id) == "waiting"
+    with desk.records.write() as tx:
+        resource_leases.release(tx, held)
+    assert settling.replay(desk, bad.id, {"qty": "12"}).is_loaded
+    with desk.records.read() as tx:
+        assert resource_leases.holder(tx, production) is None
 
 
 def test_a_dropped_row_is_gone_with_its_reason_and_stays_out(desk: settling.Desk, pair: Pair) -> None:
