@@ -15,7 +15,7 @@ MOST: Final = 255
 """The most signs: as far as PostgreSQL counts. `*` and `+` end here too."""
 _PLAIN: Final = r"A-Za-z0-9 _./#+:&,@'-"
 _SET: Final = rf"\[(?P<set>[{_PLAIN}]+)\]"
-_SIGN: Final = rf"(?P<sign>[{_PLAIN}])"
+_SIGN: Final = r"(?P<sign>[A-Za-z0-9 _/#:&,@'-])"
 _TIMES: Final = r"(?:\{(?P<low>\d{1,3})(?P<comma>,)?(?P<high>\d{1,3})?\}|(?P<loose>[*+?]))?"
 _ITEM: Final = re.compile(f"(?:{_SET}|\\\\(?P<dot>[.+])|{_SIGN}){_TIMES}")
 _RANGES: Final = ("A-Z", "a-z", "0-9")
@@ -76,12 +76,16 @@ def parsed(text: str) -> Pattern:
     varying = [at for at, item in enumerate(items) if item.low != item.high]
     if len(varying) > 1:
         raise ValueError("more than one part of it varies in length")
-    at = varying[0] if varying else 0
     if not items:
         raise ValueError("it is empty")
-    if sum(item.high for item in items) > MOST:
+    at = varying[0] if varying else 0
+    head, body, tail = tuple(items[:at]), items[at], tuple(items[at + 1 :])
+    room = MOST - sum(item.high for item in (*head, *tail))
+    if body.high == MOST:  # without an end of its own
+        body = Item(body.signs, body.low, max(room, body.low))
+    if body.high > room:
         raise ValueError(f"it allows more than {MOST} signs")
-    return Pattern(text, tuple(items[:at]), items[at], tuple(items[at + 1 :]))
+    return Pattern(text, head, body, tail)
 
 
 def _items(text: str) -> list[Item]:

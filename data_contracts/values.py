@@ -29,8 +29,11 @@ def text_of(value: Any) -> str | None:
 
 
 def _is_missing(value: Any) -> bool:
-    # NaN and NaT are how frames write that there is nothing: both differ from themselves.
-    return not isinstance(value, str) and bool(value != value)  # noqa: PLR0124
+    # NaN and NaT, by which frames say that there is nothing, differ from themselves; NA does not even say.
+    try:
+        return not isinstance(value, str) and bool(value != value)  # noqa: PLR0124 - that is the question
+    except TypeError:
+        return True
 
 
 def _whole_text(value: Any) -> str:

@@ -9,6 +9,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import REGCLASS
 
 from data_contracts.numbers import DECIMALS, DIGITS, WHOLE_DIGITS
 from data_contracts.rules import NO, TRIMMED, YES, rules_of
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 BEYOND: Final = frozenset({"reference", "duplicate", "overtaken"})
 """Rules that look beyond the row."""
-_SAMPLE = 5
+_SAMPLED = "100.0 * 8388608"
+"""A hundred times (it is a percentage) the bytes that are read of a big table."""
 _MANY = 30_000
 _FIRST_SIGN: Expression = sa.literal_column("'!'")
 _AFTER_SIGNS: Expression = sa.literal_column("'~~'")
@@ -59,9 +61,7 @@ def _good_values(
     speech: Speech, contract: Contract, column: Column, asked: list[Rule], staging: sa.FromClause
 ) -> Any:
     """Values of a column that break no rule, each judged once: those that a sample of the rows holds."""
-    sample: sa.FromClause = staging
-    if isinstance(staging, sa.Table):
-        sample = sa.tablesample(staging, sa.func.system(_SAMPLE), seed=number_text(1))
+    sample = _sample(staging)
     # OFFSET 0 keeps PostgreSQL from judging every row before it looks for the different ones.
     different = sa.select(sample.c[column.name]).group_by(sample.c[column.name]).offset(0)
     once = different.subquery(f"{column.name}__once")
@@ -69,6 +69,18 @@ def _good_values(
     bad = sa.or_(*(broken(speech, contract, rule, each, living=False) for rule in asked))
     # So few that PostgreSQL always expects room for a hash table of them, and never reads them row by row.
     return sa.select(each.c.staged).where(bad.is_not(sa.true())).limit(_MANY)
+
+
+def _sample(staging: sa.FromClause) -> sa.FromClause:
+    """A small table whole, of a big one some pages from everywhere; the same ones each time."""
+    if not isinstance(staging, sa.Table):
+        return staging
+    quoted = ".".join(f'"{part}"' for part in (staging.schema, staging.name) if part)
+    size = sa.func.pg_relation_size(sa.cast(sa.literal(quoted), REGCLASS))
+    share = sa.func.least(
+        number_text("100.0"), number_text(_SAMPLED) / sa.func.greatest(size, number_text(1))
+    )
+    return sa.tablesample(staging, sa.func.system(share), seed=number_text(1))
 
 
 def _plain_number(column: Column, staged: Expression) -> Expression | None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from data_contracts.sql.speech import Expression
 
 
+_NUL: Expression = sa.literal_column("X'00'")
+
+
 class SQLite(Globbed):
     """SQLite from 3.35."""
 
@@ -23,8 +26,13 @@ class SQLite(Globbed):
 
     def text(self, column: Expression) -> Expression:
         """The trimmed text; a sign NUL, at which SQLite's functions stop reading, becomes a visible one."""
-        whole = sa.func.replace(sa.cast(column, sa.Text), sa.func.char(0), "\ufffd")
-        return sa.func.nullif(sa.func.trim(whole, TRIMMED), "", type_=sa.Text)
+        whole = sa.cast(column, sa.Text)
+        octets = sa.cast(whole, sa.LargeBinary)
+        place: Expression = sa.func.instr(octets, _NUL, type_=sa.Integer)
+        before = sa.cast(sa.func.substr(octets, 1, place - 1), sa.Text)
+        after = sa.cast(sa.func.substr(octets, place + 1), sa.Text)
+        seen = sa.case((place > 0, self.joined(before, sa.literal("\ufffd"), after)), else_=whole)
+        return sa.func.nullif(sa.func.trim(seen, TRIMMED), "", type_=sa.Text)
 
     def length(self, text: Expression) -> Expression:
         """The number of characters."""

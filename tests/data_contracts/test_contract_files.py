@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -51,6 +52,14 @@ def test_a_contract_says_what_the_exchange_needs(tmp_path: Path) -> None:
     assert contract.table.column("qty").physical_types[:2] == ("text", "numeric(12,3)")
 
 
+def test_the_contract_in_the_manual_is_one() -> None:
+    page = HERE.parents[1] / "docs" / "how-to" / "add-a-data-contract.md"
+    (text,) = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    contract = parse_contract(text, "materials.yaml")
+    assert contract.key == ("order_no", "line_no")
+    assert contract.table.column("order_no").reference == Reference("production_orders", "number")
+
+
 def test_references_and_decimals_are_read() -> None:
     materials = contract_for("materials")
     assert materials.key == ("order_no", "line_no")
@@ -87,7 +96,7 @@ def test_a_damaged_contract_is_refused_in_one_sentence(old: str, new: str, said:
     with pytest.raises(ContractError) as refused:
         parse_contract(damaged, "orders.yaml")
     assert str(refused.value) == said.partition("\n")[0]
-    assert (refused.value.code, refused.value.exit_status) == ("NK7001", 2)
+    assert (refused.value.code, refused.value.exit_status) == ("NK7401", 2)
 
 
 def test_everything_wrong_is_said_in_order_of_lines() -> None:
