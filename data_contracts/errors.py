@@ -1,4 +1,4 @@
-"""What can be wrong with a data contract, or with what is checked against it. Codes NK7000 to NK7099."""
+"""What can be wrong with a data contract, or with what is checked against it. Codes NK7401 to NK7499."""
 
 from __future__ import annotations
 
