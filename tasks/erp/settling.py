@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,10 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from blocks.erp.protocol import Rows
-from nakoming.records import resource_leases
 from nakoming.records.engine import writing
-from nakoming.records.errors import ResourceBusy
-from nakoming.records.owners import this_process
 from tasks import shared_things
 from tasks.erp import loading, settled, staging
 from tasks.erp.bookkeeping import batches, outgoing, prepare, quarantine
@@ -36,7 +32,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Row, Table
 
-    from nakoming.records.resource_leases import ResourceLease
     from nakoming.records.store import Records
     from tasks.erp.interfaces import Interface
 
@@ -44,7 +39,6 @@ REPLAYED = "replayed"
 ROW, LETTER = "Quarantined row", "Dead letter"
 _TRIES = 5
 PATIENCE_SECONDS = 30.0  # an exchange holds the Suite for seconds
-_ASK_AGAIN_SECONDS = 0.25
 _LEASE = timedelta(minutes=5)
 
 
@@ -69,23 +63,9 @@ class Desk:
         Raises:
             ResourceBusy: something is being installed, or an exchange takes long.
         """
-        held = self._taken(time.monotonic() + PATIENCE_SECONDS)
-        try:
-            yield
-        finally:
-            with self.records.write() as tx:
-                resource_leases.release(tx, held)
-
-    def _taken(self, until: float) -> ResourceLease:
         production = shared_things.environment(self.customer, shared_things.PRODUCTION)
-        while True:
-            try:
-                with self.records.write() as tx:
-                    return resource_leases.take(tx, production, this_process(), lease=_LEASE)
-            except ResourceBusy:
-                if time.monotonic() > until:
-                    raise
-            time.sleep(_ASK_AGAIN_SECONDS)
+        with shared_things.held(self.records, production, lease=_LEASE, patience=PATIENCE_SECONDS):
+            yield
 
     def prove(self) -> None:
         """Write the evidence that is owed."""
