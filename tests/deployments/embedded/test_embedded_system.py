@@ -74,6 +74,14 @@ def test_its_addresses_are_printed(system: Up) -> None:
         assert f"127.0.0.1:{system.port(name)}" in said
 
 
+def test_the_exchange_with_each_erp_has_its_schedules_from_the_start(system: Up) -> None:
+    def slugs() -> set[str]:
+        deployment = api(system, "GET", "/deployments/name/erp-sync/erp-sync")
+        return {each["slug"] for each in deployment["schedules"]}
+
+    assert harness.wait_for(lambda: slugs() == {"erp-brouwer", "erp-compare-brouwer"})
+
+
 def test_where_no_suite_is_installed_one_line_says_what_to_do(system: Up) -> None:
     said = system.output.read_text()
     assert said.count(NO_SUITE) == 1
