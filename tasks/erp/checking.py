@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Integer,
-    MetaData,
     String,
     Table,
     func,
@@ -103,13 +102,10 @@ def _rows(connection: Connection, out_rows: Table, *which: Any) -> int:
 def _out_rows(connection: Connection) -> Table:
     staging.drop(connection, OUT)
     number = BigInteger().with_variant(Integer, "sqlite")
-    out_rows = Table(
+    out_rows = staging.temporary(
         OUT,
-        MetaData(),
         Column("row_id", number, nullable=False, index=True),
         Column("rule", String(200), nullable=False),
-        prefixes=["TEMPORARY"],
-        postgresql_on_commit="DROP",
     )
     out_rows.create(connection)
     return out_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from blocks.erp.errors import ErpError
 from nakoming.errors import NakomingError
 
 
@@ -69,6 +70,13 @@ class OutboxUnreadable(ExchangeError):
 
     template = "Row {number} of the Suite's outbox ({interface}) cannot be read: {reason}"
     code = "NK7307"
+
+
+class EndMissing(ErpError):
+    """A block that the agreement names is not there: as good as an ERP that does not answer."""
+
+    template = "{reason}"
+    code = "NK7311"
 
 
 class Differences(ExchangeError):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from blocks.erp.errors import ErpError
 from nakoming.records import agreements
 from tasks import operators, shared_things
-from tasks.erp import comparing, fetching, health, mending, rehearsing
+from tasks.erp import comparing, fetching, health, mending, rehearsing, settled
 from tasks.erp import write_back as writing_back
 from tasks.erp.connections import erp_session, suite_engine
 from tasks.erp.errors import NoErp, OtherRunLoads, OutboxUnreadable
@@ -147,6 +147,7 @@ def send_back(work: Work, *, link: Link, order: str | None) -> SentBack:
             sent = writing_back.write_back(session, engine, work.customer, _clock(work), order=order)
             if sent.dead:
                 _tell_dead_letters(work, engine)
+            settled.prove(work.records, engine, work.customer)  # what a command owed when it was killed
     except OutboxUnreadable as unreadable:
         _tell_refused(work, "outbox", str(unreadable))
         return SentBack(refused=str(unreadable))

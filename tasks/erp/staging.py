@@ -22,7 +22,6 @@ from sqlalchemy import (
     Column,
     Date,
     Identity,
-    Index,
     Integer,
     MetaData,
     Numeric,
@@ -76,6 +75,20 @@ def type_of(seen: ColumnSeen) -> TypeEngine[Any] | None:
     return _TYPES[found["words"]](*numbers)
 
 
+_made: dict[tuple[Any, ...], Table] = {}
+
+
+def temporary(name: str, *columns: Column[Any]) -> Table:
+    """A table that one transaction sees; the same object for the same columns.
+
+    With a new object every statement about it would be compiled anew, which takes longer than a small batch.
+    """
+    form = (name, *((each.name, repr(each.type), each.primary_key) for each in columns))
+    if form not in _made:
+        _made[form] = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    return _made[form]
+
+
 def create(connection: Connection, name: str, columns: Sequence[str], types: Types) -> Table:
     """Create an empty staging table that this transaction alone sees, and that ends with it.
 
@@ -86,15 +99,13 @@ def create(connection: Connection, name: str, columns: Sequence[str], types: Typ
         types: per column; a column that is not named holds text.
     """
     number = BigInteger().with_variant(Integer, "sqlite")
-    staging = Table(
+    # SQLite numbers its rows in a primary key alone; on PostgreSQL its index would cost half of the
+    # filling, and nobody looks rows up one by one.
+    keyed = connection.dialect.name == "sqlite"
+    staging = temporary(
         name,
-        MetaData(),
-        # SQLite numbers its rows in a primary key alone; on PostgreSQL its index would cost half of the
-        # filling, and nobody looks rows up one by one.
-        Column(ROW_ID, number, Identity(), primary_key=connection.dialect.name == "sqlite"),
+        Column(ROW_ID, number, Identity(), primary_key=keyed),
         *(Column(each, types.get(each) or Text()) for each in columns),
-        prefixes=["TEMPORARY"],
-        postgresql_on_commit="DROP",
     )
     drop(connection, name)
     staging.create(connection)
@@ -103,17 +114,15 @@ def create(connection: Connection, name: str, columns: Sequence[str], types: Typ
 
 def keep(connection: Connection, name: str, rows: Select[Any], key: Sequence[str]) -> Table:
     """A temporary table of what `rows` selects, with an index on `key`: worked out once, joined quickly."""
-    kept = Table(
-        name,
-        MetaData(),
-        *(Column(each.name, each.type) for each in rows.selected_columns),
-        prefixes=["TEMPORARY"],
-        postgresql_on_commit="DROP",
-    )
+    kept = temporary(name, *(Column(each.name, each.type) for each in rows.selected_columns))
     drop(connection, name)
     kept.create(connection)
     connection.execute(insert(kept).from_select([column.name for column in kept.columns], rows))
-    Index(f"{name}_key", *(kept.c[column] for column in key)).create(connection)
+    preparer = connection.dialect.identifier_preparer
+    indexed = ", ".join(preparer.quote(column) for column in key)
+    connection.execute(
+        text(f"CREATE INDEX {_in_temp(connection, f'{name}_key')} ON {preparer.quote(name)} ({indexed})")
+    )
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"ANALYZE {connection.dialect.identifier_preparer.quote(name)}"))
     return kept
@@ -124,6 +133,12 @@ def drop(connection: Connection, name: str) -> None:
     quoted = connection.dialect.identifier_preparer.quote(name)
     schema = "temp." if connection.dialect.name == "sqlite" else "pg_temp."
     connection.execute(text(f"DROP TABLE IF EXISTS {schema}{quoted}"))
+
+
+def _in_temp(connection: Connection, name: str) -> str:
+    """An index of a temporary table: SQLite wants its schema named, PostgreSQL forbids it."""
+    quoted = connection.dialect.identifier_preparer.quote(name)
+    return f"temp.{quoted}" if connection.dialect.name == "sqlite" else quoted
 
 
 def fill(connection: Connection, staging: Table, chunks: Iterable[Chunk]) -> int:
