@@ -45,7 +45,7 @@ def test_sending_an_order_again_updates_it_and_keeps_one(visitor: Visitor, order
     [
         ({"quantity": 0}, "quantity: a whole number from 1 to 1000000 is needed"),
         ({"due_on": "18-12-2026"}, "due_on: a date as YYYY-MM-DD is needed"),
-        ({"status": "lost"}, "status: one of planned, released, started, finished is needed"),
+        ({"status": "lost"}, "status: one of planned, released, started, finished, cancelled is needed"),
         ({"number": ""}, "number: one line of 1 to 20 characters is needed"),
         ({"number": "A/B"}, "number: no slash may stand in it"),
         ({"colour": "red"}, "colour: unknown field"),
