@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql as types
 
 from data_contracts.dates import INSTANT, ISO, DateForm
 from data_contracts.names import LOOSE, ROW_ID
-from data_contracts.numbers import NUMBER, WHOLE
+from data_contracts.numbers import NUMBER, WHOLE, WHOLE_DIGITS
 from data_contracts.rules import TRIMMED
 from data_contracts.sql import quick
 from data_contracts.sql.speech import Expression, KeyWay, Speech, number_text
@@ -93,6 +93,10 @@ class PostgreSQL(Speech):
 
     def newest_first(self, column: Column, staged: Expression) -> list[Expression]:
         """Sorts rows by a change column, the newest first and those without a value last."""
+        if isinstance(staged.type, sa.BigInteger):
+            # A number of more digits is no value by the rules, so that its row must not overtake another.
+            most = 10**WHOLE_DIGITS - 1
+            return [sa.case((staged.between(-most, most), staged)).desc().nulls_last()]
         if isinstance(staged.type, sa.Integer | sa.Numeric | sa.Date | sa.DateTime):
             return [staged.desc().nulls_last()]
         return [sa.nulls_last(each) for each in super().newest_first(column, staged)]

@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / name).touch()
     usage = shutil.disk_usage(tmp_path)._replace(free=700_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(problems.DiskFullError, match="has 700 MB free and this needs 1200 MB"):
+    with pytest.raises(problems.DiskFullError, match="has 700 MB free and this needs 2000 MB"):
         setup_env.ensure(tmp_path, "runtime")
     assert not (tmp_path / ".venv").exists()
 

@@ -114,7 +114,13 @@ def test_of_the_runs_that_an_outage_held_up_only_the_newest_exchanges(
     newest, night = exchanges[-1], nights[-1]
     assert set(overtaken) == kept - {newest["id"], night["id"]}
     with records.read() as tx:
-        found = {case.subject: case for case in cases.listed(tx, customer="brouwer")}
+        listed = {case.subject: case for case in cases.listed(tx, customer="brouwer")}
+    # The schedule goes on: an instant that came while the test ran is an occasion of its own.
+    found = {
+        subject: case
+        for subject, case in listed.items()
+        if subject <= f"{_due(newest):%Y-%m-%dT%H:%MZ}" or subject.startswith("compare-")
+    }
     assert set(found) == {f"{_due(newest):%Y-%m-%dT%H:%MZ}", f"compare-{_local(night)}"}
     assert all(case.state == State.CLOSED for case in found.values())
     assert found[f"{_due(newest):%Y-%m-%dT%H:%MZ}"].outcome == "exchanged"

@@ -43,7 +43,10 @@ def test_only_one_module_writes_evidence() -> None:
 
 
 def test_only_one_module_reads_the_clock() -> None:
-    readers = [name for name, source in _sources() if _CLOCK.search(source)]
+    # A connection to an ERP tells what the ERP's own clock says: a fact about the ERP, never a time of ours.
+    readers = [
+        name for name, source in _sources() if _CLOCK.search(source) and not name.startswith("blocks/erp/")
+    ]
     assert readers == ["nakoming/records/clock.py"]
 
 
