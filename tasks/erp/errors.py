@@ -79,13 +79,6 @@ class EndMissing(ErpError):
     code = "NK7311"
 
 
-class Differences(ExchangeError):
-    """The two sides do not agree."""
-
-    template = "The two sides differ for {customer}: {summary}"
-    code = "NK7308"
-
-
 class TooManyGone(ExchangeError):
     """So many rows vanished at the ERP that something else is wrong: nothing is removed."""
 

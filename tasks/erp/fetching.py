@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.erp.protocol import Since
 from nakoming.records.engine import writing
 from tasks.erp import loading, marks, removals, staging
+from tasks.erp.bookkeeping import prepare
 from tasks.erp.errors import SchemaDrifted
 from tasks.erp.loaded import Loaded
 
@@ -59,6 +60,8 @@ def fetch(
         ErpError: the connection failed; what was committed stays.
     """
     seen = columns_seen(session, interface)
+    with engine.connect() as connection, writing(connection).begin():
+        prepare(connection)
     total = Loaded()
     for window in _windows(session, engine, interface, asked):
         total += _one(session, engine, interface, asked, window, seen, now())
@@ -116,10 +119,7 @@ def _windows(session: ErpSession, engine: Engine, interface: Interface, asked: A
 
 
 def _stood(engine: Engine, interface: Interface) -> loading.Mark:
-    from tasks.erp.bookkeeping import prepare
-
-    with engine.connect() as connection, writing(connection).begin():
-        prepare(connection)
+    with engine.connect() as connection, connection.begin():
         return loading.mark_of(connection, interface.name)
 
 

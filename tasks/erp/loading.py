@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, insert, select, update
 
 from tasks.erp import checking, staging, upsert
-from tasks.erp.bookkeeping import batches, marks, prepare
+from tasks.erp.bookkeeping import batches, marks
 from tasks.erp.errors import OtherRunLoads
 from tasks.erp.loaded import Loaded
 
@@ -66,6 +66,8 @@ def load(
 ) -> Loaded:
     """Load what `fill` writes into the staging table; the caller commits, or rolls a dry run back.
 
+    The exchange's own tables are there: `bookkeeping.prepare` has been called.
+
     Raises:
         OtherRunLoads: another run has moved the watermark since it was read.
         BatchRefused: more rows are bad than the contract allows.
@@ -86,7 +88,6 @@ def load(
 
 def _lock(connection: Connection, interface: Interface, batch: Batch) -> None:
     """One load at a time per interface: whoever comes second sees that the watermark has moved, and stops."""
-    prepare(connection)
     c = marks.c
     row = {"interface": interface.name, "batches": 0}
     if connection.dialect.name == "postgresql":

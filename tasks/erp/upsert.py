@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy import table as named_table
+from sqlalchemy.dialects import sqlite
 
 from tasks.erp import staging
 from tasks.erp.bookkeeping import overrulings, transactions
@@ -40,14 +41,12 @@ def merge(
     removed = 0 if gone is None else remove(connection, interface, gone, batch)
     good = interface.living(careful, staged, dialect)
     overruled = _overruled(connection, interface, target, good, at)
-    trusted = interface.living(
-        checked.good(interface.converted(staged, dialect, trusted=True)), staged, dialect
-    )
-    counts = (
-        _merged_at_once(connection, interface, target, trusted, batch)
-        if dialect == "postgresql"
-        else _merged_in_steps(connection, interface, target, good, batch)
-    )
+    if dialect == "postgresql":
+        trusted = checked.good(interface.converted(staged, dialect, trusted=True))
+        rows = interface.living(trusted, staged, dialect)
+        counts = _merged_at_once(connection, interface, target, rows, batch)
+    else:
+        counts = _merged_in_steps(connection, interface, target, good, batch)
     created, changed = counts.get(CREATED, 0), counts.get(CHANGED, 0)
     unchanged = checked.kept - created - changed - removed
     return Loaded(created=created, changed=changed, unchanged=unchanged, removed=removed, overruled=overruled)
@@ -63,18 +62,10 @@ def same_key(interface: Interface, left: Any, right: Any) -> ColumnElement[bool]
     return and_(*(left[name] == right[name] for name in interface.target_key))
 
 
-def _upsert(dialect: str) -> Any:
-    if dialect == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as with_conflict
-    else:
-        from sqlalchemy.dialects.sqlite import insert as with_conflict  # type: ignore[assignment]
-    return with_conflict
-
-
-def _insertion(interface: Interface, target: TableClause, good: Select[Any], dialect: str) -> Any:
+def _insertion(interface: Interface, target: TableClause, good: Select[Any]) -> Any:
     """INSERT … ON CONFLICT: a row that is there already, just as it came, is not written again."""
     # SQLite takes ON for part of a join unless the SELECT has a WHERE; `good` has one.
-    statement = _upsert(dialect)(target).from_select(interface.target_names, good)
+    statement = sqlite.insert(target).from_select(interface.target_names, good)
     values = interface.target_values
     if not values:
         return statement.on_conflict_do_nothing(index_elements=interface.target_key)
@@ -144,7 +135,7 @@ def _merged_in_steps(
         counts[change] = connection.execute(booked).rowcount
     kept = select(*(given.c[name] for name in interface.target_names))
     there = given.c[interface.target_key[0]].is_not(None)
-    connection.execute(_insertion(interface, target, kept.where(there), connection.dialect.name))
+    connection.execute(_insertion(interface, target, kept.where(there)))
     staging.drop(connection, _GOOD)
     return counts
 
