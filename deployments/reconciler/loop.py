@@ -16,6 +16,7 @@ from nakoming.records.errors import RecordsError, ResourceBusy
 from nakoming.records.owners import this_process
 from tasks.erp.schedules import Schedules
 from tasks.waking.by_hand import in_words
+from tasks.waking.errors import PrefectAway
 from tasks.waking.reconciler import Reconciler
 from tasks.waking.runs import Runs
 
@@ -86,11 +87,11 @@ async def _passes(
             held = await asyncio.to_thread(_hold, records)
             if held is not None:
                 report = await reconciler.once()
-                if report.away is not None:
-                    trouble.is_there("Prefect", report.away)
-                else:
-                    await schedules.look()
+                away = report.away or await _renewed(schedules)
+                if away is None:
                     trouble.is_over()
+                else:
+                    trouble.is_there(PrefectAway.code, away)
                 if not report.is_idle:
                     _log.info("%s", in_words(report))
             await _pause(stop, every)
@@ -98,6 +99,15 @@ async def _passes(
         if held is not None:
             with contextlib.suppress(RecordsError):
                 await asyncio.to_thread(_let_go, records, held)
+
+
+async def _renewed(schedules: Schedules) -> str | None:
+    """Look after the schedules; why not, when Prefect is away."""
+    try:
+        await schedules.look()
+    except PrefectAway as away:
+        return str(away)
+    return None
 
 
 def _hold(records: Records) -> ResourceLease | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
+import httpx
 from prefect.logging import get_logger
 from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._control_channel import ControlChannel
@@ -21,7 +22,7 @@ from prefect.runner._flow_run_executor import FlowRunExecutor
 from prefect.runner._process_manager import ProcessHandle, ProcessManager, create_isolated_termination_scope
 from prefect.runner._state_proposer import StateProposer
 
-from deployments.warm.ends import kill_group, stop_group
+from deployments.warm.ends import STOP_SECONDS, kill_group, stop_group
 from deployments.warm.errors import StillRunningError
 from deployments.warm.hooks import ForkedHooks
 
@@ -178,10 +179,22 @@ class Execution:
             attempt.process = await self._fork(flow_run.id, place, request)
             starter = HandOver(attempt.process, started)
             status = await self._follow(flow_run, starter, attempt.hooks)
+        except asyncio.CancelledError:  # the worker is being stopped
+            await self._stop(flow_run, attempt.process)
+            raise
         finally:
             del self._attempts[flow_run.id]
             attempt.over.set()
         return End(attempt.process.pid or 0, status, attempt.process.returncode or 0)
+
+    async def _stop(self, flow_run: FlowRun, process: ForkedProcess | None) -> None:
+        """End a run with its worker; one that could not say itself that it ended is said to be Crashed."""
+        if process is not None and process.returncode is None:  # stopped before it was handed over
+            await stop_group(process)
+        with anyio.move_on_after(STOP_SECONDS, shield=True), suppress(httpx.HTTPError):
+            now = await self._client.read_flow_run(flow_run.id)
+            if now.state is not None and (now.state.is_running() or now.state.is_pending()):
+                await self._proposer.propose_crashed(now, message="The worker was stopped.")
 
     async def _outlive(self, flow_run_id: UUID) -> None:
         """Wait for the former process of a run: it has reported Suspended, and is about to end.

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import anyio
+
+from deployments.warm.ends import stop_group
 from deployments.warm.errors import ForkRefusedError, ForkserverLostError
 from deployments.warm.preload import stamps
 
@@ -118,7 +121,14 @@ class Forkserver:
         child = ForkedProcess(str(uuid4()))
         self._children[child.job] = child
         self._send({"op": "fork", "id": child.job, **request})
-        await child.started.wait()
+        try:
+            await child.started.wait()
+        except asyncio.CancelledError:  # asked for already: it comes about, and must not run on by itself
+            with anyio.CancelScope(shield=True):
+                await child.started.wait()
+                if child.returncode is None:
+                    await stop_group(child)
+            raise
         if child.pid is None:
             if child.refusal is None:
                 raise ForkserverLostError(directory=self.directory, purpose="forked")

@@ -20,6 +20,7 @@ from prefect.exceptions import ObjectNotFound
 from nakoming.errors import NakomingError
 from nakoming.records import agreements, duties
 from tasks.erp.timetable import DEPLOYMENTS, OURS, Wanted, wanted
+from tasks.waking.errors import PrefectAway, away_is_said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,13 +169,20 @@ class Schedules:
         self._said = ""
 
     async def look(self) -> Renewed | None:
-        """Renew what is due to be renewed; None: nothing was, or Prefect is away."""
+        """Renew what is due to be renewed; None: nothing was, or it was refused, which is said once.
+
+        Raises:
+            PrefectAway: the server does not answer.
+        """
         versions = await asyncio.to_thread(self._now)
         if versions == self._versions and time.monotonic() < self._looked + LOOK_SECONDS:
             return None
         try:
-            async with get_client() as client:
-                renewed = await renew(self._records, client)
+            with away_is_said():
+                async with get_client() as client:
+                    renewed = await renew(self._records, client)
+        except PrefectAway:
+            raise
         except (httpx.HTTPError, NakomingError) as trouble:
             self._say(trouble)
             return None

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+from prefect.settings import PREFECT_API_URL
+
 from nakoming.errors import NakomingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class PrefectAway(NakomingError):
@@ -43,3 +52,16 @@ class ManyDeadRuns(NakomingError):
         "{count} runs for case {key} ended before they took it up; look at run {run}, then start it again."
     )
     code = "NK7053"
+
+
+@contextmanager
+def away_is_said() -> Iterator[None]:
+    """Turn a failed connection to Prefect into what the reconciler says once, whatever it was asking.
+
+    Raises:
+        PrefectAway: the server does not answer.
+    """
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise PrefectAway(url=str(PREFECT_API_URL.value()), reason=type(error).__name__) from error

@@ -17,7 +17,7 @@ from nakoming.records import wishes
 from tasks import artifacts
 from tasks.steps import digest
 from tasks.waking.due import act_on_due
-from tasks.waking.errors import PrefectAway, PrefectRefused
+from tasks.waking.errors import PrefectAway, PrefectRefused, away_is_said
 from tasks.waking.leftovers import Leftovers
 from tasks.waking.shown import Shown
 from tasks.waking.waker import Waker
@@ -103,9 +103,10 @@ class Reconciler:
         if said == self._waiting:
             return
         try:
-            await asyncio.to_thread(artifacts.put_open_gates, waiting)
-        except httpx.HTTPError as away:
-            _log.warning("What waits could not be shown in Prefect: %s", away)
+            with away_is_said():
+                await asyncio.to_thread(artifacts.put_open_gates, waiting)
+        except httpx.HTTPStatusError as refused:
+            _log.warning("What waits could not be shown in Prefect: %s", refused)
         else:
             self._waiting = said
 

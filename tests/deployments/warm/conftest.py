@@ -61,6 +61,12 @@ def lasts(marks: str) -> None:
     child.kill()
     note(marks, "left", os.getpid())
 
+@flow
+def clings(marks: str) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    note(marks, "entered", os.getpid())
+    time.sleep(300)
+
 @task
 def tick() -> None:
     time.sleep(0.05)

@@ -42,6 +42,16 @@ def test_a_stopped_worker_leaves_no_run_running(prefect_server: PrefectServer, o
     assert not any(map(is_alive, (parent, pid, child)))
 
 
+def test_a_run_that_cannot_say_that_it_ended_is_said_to_be_crashed(
+    prefect_server: PrefectServer, own_pool: Pool
+) -> None:
+    with warm_worker(prefect_server, own_pool):
+        run = own_pool.start("clings")
+        (pid,) = map(int, run.enters())
+    assert (run.state["name"], run.state["message"]) == ("Crashed", "The worker was stopped.")
+    assert not is_alive(pid)
+
+
 def test_the_limit_is_kept_and_a_free_slot_is_used_at_once(
     prefect_server: PrefectServer, own_pool: Pool
 ) -> None:

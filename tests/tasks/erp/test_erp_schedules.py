@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from nakoming.records import clock, duties, evidence_check, proofs
 from nakoming.records.events import Event
 from tasks.erp import schedules, timetable
 from tasks.erp.schedules import Renewed, Schedules, renew
+from tasks.waking.errors import PrefectAway
 from tests.harness.erp_pair import agree, agreement_text
 from tests.harness.installation import installed
 
@@ -263,17 +265,15 @@ def test_the_reconciler_looks_when_an_agreement_changed_and_once_a_minute(
     asyncio.run(play())
 
 
-def test_a_prefect_that_is_away_is_said_once(records: Records, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_prefect_that_is_away_is_said_as_any_request_says_it(records: Records) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    async def play() -> None:
-        kept = Schedules(records)
-        for _ in range(2):
-            assert await kept.look() is None
-
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        asyncio.run(play())
-    assert len([each for each in caplog.records if "not renewed" in each.message]) == 1
+    away = re.escape("The Prefect server at http://127.0.0.1:9/api does not answer (ConnectError)")
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        pytest.raises(PrefectAway, match=away),
+    ):
+        asyncio.run(Schedules(records).look())
 
 
 def test_customers_do_not_all_begin_in_the_same_second() -> None:
