@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from tests.harness.processes import running
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.harness.prefect_server import PrefectServer
@@ -27,15 +27,6 @@ from prefect import flow
 def count(upto: int = 3) -> int:
     return sum(range(upto + 1))
 """
-
-
-def wait_for(condition: Callable[[], Any], within_seconds: float = 60.0) -> Any:
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + within_seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "not within the time"
-        time.sleep(0.2)
-    return answer
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,10 @@ from nakoming.records import cases, migrate
 from nakoming.records.case_model import State
 from nakoming.records.store import Records
 from tasks.erp.timetable import anchor
-from tests.deployments.warm.conftest import Pool, wait_for, warm_worker
+from tests.deployments.warm.conftest import Pool, warm_worker
 from tests.harness.erp_pair import agree, sqlite_pair
 from tests.harness.installation import load_agreements
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,9 @@ import signal
 import smtplib
 import subprocess
 import sys
-import time
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -21,9 +20,7 @@ from demo.mailbox.page import make_page
 from demo.mailbox.server import MailboxSettings, PortTaken, running
 from demo.mailbox.store import Store
 from tasks.mail.bounces import Outcome, interpret
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.harness.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,14 +47,6 @@ def send(port: int, recipient: str, *options: str) -> tuple[int, bytes]:
         return client.data(mail(recipient).as_bytes()) if answer[0] == 250 else answer
 
 
-def eventually(found: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 10
-    while not (value := found()):
-        assert time.monotonic() < end, "it did not happen in 10 seconds"
-        time.sleep(0.01)
-    return value
-
-
 def notices(root: Path) -> list[Path]:
     return list((root / "bounces" / "new").iterdir())
 
@@ -82,7 +71,7 @@ def test_success_is_told_when_asked_and_only_then(tmp_path: Path) -> None:
 def test_a_bounced_mail_is_taken_and_comes_back_later(tmp_path: Path) -> None:
     with running(MailboxSettings(tmp_path, bounce_after=0.05)) as mailbox:
         assert send(mailbox.port, "bounced-jan@acme.example", "NOTIFY=SUCCESS,FAILURE")[0] == 250
-        (notice,) = eventually(lambda: notices(tmp_path))
+        (notice,) = wait_for(lambda: notices(tmp_path))
     told = interpret(notice.read_bytes())
     assert told is not None
     assert (told.outcome, told.status) == (Outcome.BOUNCED, "5.1.1")
@@ -113,7 +102,7 @@ def test_behaviour_by_name_and_by_file(tmp_path: Path) -> None:
         assert [send(mailbox.port, "an@acme.example")[0] for _ in range(2)] == [451, 250]
         assert send(mailbox.port, "bo@acme.example", "NOTIFY=NEVER")[0] == 250
         assert send(mailbox.port, "bo@acme.example")[0] == 250
-        eventually(lambda: notices(tmp_path))
+        wait_for(lambda: notices(tmp_path))
     assert len(notices(tmp_path)) == 1
 
 

@@ -29,11 +29,11 @@ from nakoming.agreement.loading import agreement_sha256
 from nakoming.errors import UsageError
 from nakoming.records import agreements, clock
 from tasks import installation
-from tests.deployments.warm.conftest import wait_for
 from tests.harness.installation import AGREEMENTS
 from tests.harness.portal_server import Office, serving
 from tests.harness.processes import free_port, running
 from tests.harness.vendor import save_blocks
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     import subprocess

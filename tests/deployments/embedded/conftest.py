@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,21 +17,13 @@ import psutil
 from deployments.embedded.home import Home
 from deployments.embedded.watchman import marked
 from tests.harness.processes import free_port
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 NAKOMING = str(Path(sys.executable).parent / "nakoming")
 VARIABLES = ("NAKOMING_PORTAL_PORT", "NAKOMING_PREFECT_PORT", "NAKOMING_MAILBOX_PORT", "NAKOMING_SMTP_PORT")
-
-
-def wait_for(condition: Callable[[], Any], within_seconds: float = 60.0) -> Any:
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + within_seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "not within the time"
-        time.sleep(0.05)
-    return answer
 
 
 def free_ports() -> dict[str, str]:

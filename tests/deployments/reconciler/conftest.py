@@ -17,8 +17,9 @@ from nakoming.records import answers, case_runs, cases, clock, gates, migrate
 from nakoming.records.engine import writing
 from nakoming.records.gate_model import GateState, Given
 from nakoming.records.store import Records
-from tests.deployments.warm.conftest import Pool, Run, wait_for, warm_worker
+from tests.deployments.warm.conftest import Pool, Run, warm_worker
 from tests.harness.installation import load_agreements
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,8 +20,8 @@ from tasks.waking import leftovers, runs, shown, waker
 from tasks.waking.reconciler import Reconciler, Report
 from tasks.waking.runs import Runs
 from tests.deployments.reconciler.conftest import say
-from tests.deployments.warm.conftest import wait_for
 from tests.harness.prefect_server import PrefectServer
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

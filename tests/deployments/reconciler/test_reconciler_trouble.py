@@ -10,7 +10,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.reconciler.loop import start_in_thread
 from nakoming.records import schema, wake_ups
-from tests.deployments.warm.conftest import wait_for
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.deployments.reconciler.conftest import House

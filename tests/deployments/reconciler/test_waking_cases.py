@@ -19,7 +19,8 @@ from tasks.waking.reconciler import reconcile_once
 from tasks.waking.runs import Runs
 from tasks.waking.waker import Waker
 from tests.deployments.reconciler.conftest import say
-from tests.deployments.warm.conftest import Run, is_alive, wait_for, warm_worker
+from tests.deployments.warm.conftest import Run, is_alive, warm_worker
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from nakoming.records.cases import Case

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import signal
 import sys
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,10 @@ import httpx
 import pytest
 
 from tests.harness.processes import running
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.harness.prefect_server import PrefectServer
@@ -95,15 +95,6 @@ def record(flow_run_id, exit_code):
     raise RuntimeError("a hook that fails hurts nobody")
 """
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-
-
-def wait_for(condition: Callable[[], Any], within_seconds: float = 30.0) -> Any:
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + within_seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "not within the time"
-        time.sleep(0.02)
-    return answer
 
 
 def is_alive(pid: int) -> bool:

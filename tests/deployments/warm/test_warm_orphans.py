@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.deployments.warm.conftest import is_alive, make_pool, wait_for, warm_worker
+from tests.deployments.warm.conftest import is_alive, make_pool, warm_worker
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.deployments.warm.conftest import Pool, forkservers, is_alive, wait_for
+from tests.deployments.warm.conftest import Pool, forkservers, is_alive
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

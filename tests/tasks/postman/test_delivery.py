@@ -7,7 +7,6 @@ import json
 import logging
 import signal
 import threading
-import time
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,10 +17,9 @@ from nakoming.records import links, outbox, resource_leases, schema
 from nakoming.records.outbox import BACK_OFF, MailState
 from tasks.postman import Delivered, NoticesRead, read_notices
 from tests.harness.processes import free_port
+from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
 
     from .conftest import Child, PostOffice
@@ -55,13 +53,6 @@ run_postman(
     poll=0.05,
 )
 """
-
-
-def eventually(condition: Callable[[], bool], within: float = 30.0) -> None:
-    until = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < until, f"not within {within} s"
-        time.sleep(0.02)
 
 
 def killed(child: Child) -> None:
@@ -134,7 +125,7 @@ def test_a_mail_that_comes_back_later_is_shown_and_told(office: PostOffice) -> N
         link_id=link.id, generation=1, context={"number": 1},
     )  # fmt: skip
     assert office.deliver().relayed == 3
-    eventually(lambda: office.read().bounced == 1)
+    wait_for(lambda: office.read().bounced == 1)
     with office.records.read() as tx:
         shown = {mail.id: mail for mail in outbox.of_gate(tx, gate.id)}[mail_id]
     assert (shown.state, shown.last_error) == (
@@ -250,7 +241,7 @@ def test_killed_before_a_notice_is_done_it_counts_once(office: PostOffice) -> No
     office.notice("n/1", TO)
     office.notice("n/2", "bounced-jan@brouwer.example")
     office.deliver()
-    eventually(lambda: len(list((office.mailbox.store.bounces / "new").iterdir())) == 2)
+    wait_for(lambda: len(list((office.mailbox.store.bounces / "new").iterdir())) == 2)
     killed(office.start(CUT_BEFORE_DONE))
     again = office.read()
     assert (again.known, again.accepted + again.bounced) == (1, 1)
@@ -281,7 +272,7 @@ def test_a_second_postman_takes_over_from_one_that_was_killed(office: PostOffice
     first = office.start(POSTMAN)
     for number in range(20):
         office.notice(f"n/{number}", TO)
-    eventually(lambda: len(office.raw(TO)) > 2)
+    wait_for(lambda: len(office.raw(TO)) > 2)
     with office.records.read() as tx:
         holder = resource_leases.holder(tx, "postman")
     assert holder is not None
@@ -289,7 +280,7 @@ def test_a_second_postman_takes_over_from_one_that_was_killed(office: PostOffice
     first.process.kill()
     assert first.ended() == KILLED
     second = office.start(POSTMAN)
-    eventually(lambda: all(mail.state is MailState.ACCEPTED for mail in office.mails()))
+    wait_for(lambda: all(mail.state is MailState.ACCEPTED for mail in office.mails()))
     second.process.terminate()
     assert second.ended() == 0, second.said()
     with office.records.read() as tx:
@@ -305,7 +296,7 @@ def test_one_postman_at_a_time_and_each_mail_once(office: PostOffice) -> None:
     gate = office.ask()
     for number in range(10):
         office.notice(f"n/{number}", TO)
-    eventually(lambda: all(mail.state is MailState.ACCEPTED for mail in office.mails()))
+    wait_for(lambda: all(mail.state is MailState.ACCEPTED for mail in office.mails()))
     for postman in postmen:
         postman.process.terminate()
     assert [postman.ended() for postman in postmen] == [0, 0]
@@ -327,7 +318,7 @@ def test_nothing_said_about_trouble_names_a_person(
     office.notice("n/2", "busy-jan@brouwer.example")
     office.notice("n/3", "bounced-jan@brouwer.example")
     office.deliver()
-    eventually(lambda: read_notices(office.records, office.notices).bounced == 1)
+    wait_for(lambda: read_notices(office.records, office.notices).bounced == 1)
     said = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("tasks."))
     assert said.count("did not arrive") == 2
     assert "@" not in said
@@ -339,10 +330,10 @@ def test_a_postman_survives_that_its_server_comes_and_goes(office: PostOffice) -
     office.move(timedelta(0))  # so that the postman sees that this clock can be moved
     postman = office.start(POSTMAN)
     office.notice("n/1", TO)
-    eventually(lambda: office.mails()[0].last_error is not None)
+    wait_for(lambda: office.mails()[0].last_error is not None)
     with running(MailboxSettings(office.settings.root, smtp_port=port)):
         office.move(BACK_OFF[0] + timedelta(seconds=1))
-        eventually(lambda: office.mails()[0].state is MailState.ACCEPTED)
+        wait_for(lambda: office.mails()[0].state is MailState.ACCEPTED)
     postman.process.terminate()
     assert postman.ended() == 0, postman.said()
     assert len(office.raw(TO)) == 1
