@@ -81,7 +81,7 @@ def tell_exchange(tx: Tx, customer: str, about: str, trouble: str, values: dict[
 def _tell(tx: Tx, key: str, trouble: str, case: str, values: dict[str, str], case_id: str | None) -> None:
     """One mail in the vendor's language, once per key."""
     vendor = agreements.vendor(tx)
-    said = fill(load("operators", trouble)[vendor.language], values | {"case": case})
+    said = fill(load("operators", trouble)[vendor.language], values | {"case": case}, vendor.language)
     mail = outbox.Mail(
         key=key,
         kind="operators",

@@ -101,8 +101,9 @@ def _acceptance(
     words = request.words | {
         "version": beta.artefact.version,
         "url": beta.installed.url or "–",
-        "release_on_nl": f"{on:%d-%m-%Y}" + (f" (gepland: release {plan.release})" if plan.release else ""),
-        "release_on_en": f"{on}" + (f" (planned: release {plan.release})" if plan.release else ""),
+        "release_on": on.isoformat(),
+        "planned_nl": f" (gepland: release {plan.release})" if plan.release else "",
+        "planned_en": f" (planned: release {plan.release})" if plan.release else "",
     }
     return here.approval(
         name,

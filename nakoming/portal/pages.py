@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from nakoming.portal import moments
+from nakoming.agreement import in_words
 from nakoming.portal.texts import LANGUAGES, Words, preferred
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ class Pages:
             "t": words,
             "language": language,
             "other": next(each for each in LANGUAGES if each != language),
-            "instant": lambda at: moments.instant_in_words(at, language),
-            "deadline": lambda by: moments.deadline_in_words(by, language),
-            "size": lambda size: moments.size_in_words(size, language),
+            "instant": lambda at: in_words.instant_in_words(at, language),
+            "deadline": lambda by: in_words.deadline_in_words(by, language),
+            "size": lambda size: in_words.size_in_words(size, language),
         }
         response = HTMLResponse(self._environment.get_template(template).render(values), status_code=status)
         response.headers["Content-Language"] = language

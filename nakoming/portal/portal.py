@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from nakoming.portal import moments, sight
+from nakoming.agreement import in_words
+from nakoming.portal import sight
 from nakoming.portal.errors import FormForged
 from nakoming.portal.limits import Buckets, Limits, Network, bucket_key, visitor
 from nakoming.portal.views import Reading, kept_documents, load
@@ -121,7 +122,7 @@ class Portal:
             sentences=[(place, text.replace("{word}", challenge.word)) for place, text in sentences],
             challenge=challenge,
             form_token=self.passes.form_token(seen.held),
-            days_left=moments.days_left(due, seen.now) if due else None,
+            days_left=in_words.days_left(due, seen.now) if due else None,
             document_limit=self.records.document_limit,
             allowed_types=ALLOWED,
         )
@@ -131,7 +132,7 @@ def sentence(problem: Problem, reading: Reading) -> str:
     """A problem in the reader's words; `{word}` is left for the page to fill in."""
     language = reading.words.language
     values = {
-        name: moments.size_in_words(int(str(value)), language)
+        name: in_words.size_in_words(int(str(value)), language)
         if problem.sentence == "too_large" and name in {"size", "limit"}
         else value
         for name, value in problem.values.items()

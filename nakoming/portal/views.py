@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nakoming.agreement.in_words import deadline_in_words, instant_in_words
 from nakoming.portal.filling import SEPARATOR
-from nakoming.portal.moments import deadline_in_words, instant_in_words
 from nakoming.records import answers, documents, gates, links, proofs
 from nakoming.records.events import Event
 from nakoming.records.gate_model import GateState

@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from nakoming.agreement.in_words import deadline_in_short, deadline_in_words, instant_in_words
 from nakoming.errors import NakomingError
 from tasks.mail.calendar_entry import CalendarEntry, write_calendar
 from tasks.mail.contexts import CONTEXTS, Kind, Language, MailContext, Notice, Question, Reminder
-from tasks.mail.moments import deadline_in_short, deadline_in_words, instant_in_words
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -71,12 +71,13 @@ def test_the_question_of_acceptance_names_the_planned_release_and_its_date(
     papers_agreed(walker)
     beta_installed(walker)
     asked = walker.gate("acceptance/1/approval")
-    assert ["Eerstvolgende productiedatum", "01-05-2027 (gepland: release 2027.05)"] in asked.question.texts[
-        "nl"
+    assert [
+        "Eerstvolgende productiedatum",
+        "zaterdag 1 mei 2027 (gepland: release 2027.05)",
+    ] in asked.question.texts["nl"]["about"]
+    assert ["Next production date", "Saturday 1 May 2027 (planned: release 2027.05)"] in asked.question.texts[
+        "en"
     ]["about"]
-    assert ["Next production date", "2027-05-01 (planned: release 2027.05)"] in asked.question.texts["en"][
-        "about"
-    ]
     assert asked.due_by == datetime(2027, 4, 28, 22, tzinfo=UTC)  # 24:00 on Wed 28 Apr (S-2.3.2g)
 
 

@@ -54,7 +54,7 @@ def test_a_refused_quote_ends_the_request_before_anything_is_built(records: Reco
     walker.deliver("quote/delivery", amount="1250.00")
     walker.enter()
     (gate,) = walker.open_gates()
-    assert gate.question.texts["nl"]["title"] == "Offerte van € 1250.00 voor 2026-014"
+    assert gate.question.texts["nl"]["title"] == "Offerte van € 1.250,00 voor 2026-014"
     walker.answer("quote/approval", "refuse")
     assert walker.enter() == "no order"
     assert {mail.recipient.person for mail in walker.mails("notice")} == {

@@ -12,7 +12,7 @@ from tasks.texts import LANGUAGES, fill, load, question
 
 FOLDER = Path(__file__).parents[2] / "tasks" / "texts"
 WORDS = sorted((path.parent.name, path.stem) for path in FOLDER.glob("*/*.yaml"))
-PLACE = re.compile(r"{(\w+)}")
+PLACE = re.compile(r"{(\w+(?::\w+)?)}")
 
 
 def shape(words: Any) -> Any:
@@ -48,7 +48,14 @@ def test_a_question_labels_every_field_and_verb_it_has(name: str) -> None:
 
 
 def test_braces_of_people_are_text() -> None:
-    assert fill("“{title}”", {"title": "{amount} {0}"}) == "“{amount} {0}”"
+    assert fill("“{title}”", {"title": "{amount} {0}"}, "nl") == "“{amount} {0}”"
+
+
+def test_amounts_and_days_are_written_as_the_language_does() -> None:
+    values = {"amount": "1234567.50", "planned_on": "2027-05-01"}
+    words = "{amount:euro}, {planned_on:day}"
+    assert fill(words, values, "nl") == "€ 1.234.567,50, zaterdag 1 mei 2027"
+    assert fill(words, values, "en") == "€ 1,234,567.50, Saturday 1 May 2027"
 
 
 def test_a_missing_value_is_an_error_and_not_a_gap() -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nakoming.agreement import in_words
 from nakoming.agreement.gate_rules import Kind
-from nakoming.portal import limits, moments, texts
+from nakoming.portal import limits, texts
 from nakoming.portal.app import create_app, is_secure
 from nakoming.portal.errors import ProxyRefused, PublicAddressRefused
 from nakoming.portal.limits import Buckets, Limits, Rate
@@ -318,16 +319,16 @@ def test_words_to_type_are_plain_and_many() -> None:
     ],
 )  # fmt: skip
 def test_deadline_in_words(at: datetime, dutch: str, english: str) -> None:
-    assert moments.deadline_in_words(at, "nl") == dutch
-    assert moments.deadline_in_words(at, "en") == english
+    assert in_words.deadline_in_words(at, "nl") == dutch
+    assert in_words.deadline_in_words(at, "en") == english
 
 
 def test_days_left_count_to_the_last_day_on_which_to_answer() -> None:
     friday_midnight = datetime(2026, 12, 11, 23, 0, tzinfo=UTC)
-    assert moments.days_left(friday_midnight, friday_midnight - timedelta(hours=1)) == 0
-    assert moments.days_left(friday_midnight, friday_midnight - timedelta(hours=25)) == 1
-    assert moments.days_left(friday_midnight, friday_midnight) == 0
-    assert moments.days_left(friday_midnight, friday_midnight + timedelta(microseconds=1)) == -1
+    assert in_words.days_left(friday_midnight, friday_midnight - timedelta(hours=1)) == 0
+    assert in_words.days_left(friday_midnight, friday_midnight - timedelta(hours=25)) == 1
+    assert in_words.days_left(friday_midnight, friday_midnight) == 0
+    assert in_words.days_left(friday_midnight, friday_midnight + timedelta(microseconds=1)) == -1
 
 
 def test_public_address_is_https_or_loopback(on_sqlite: Office) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nakoming.agreement.in_words import deadline_in_short, deadline_in_words, instant_in_words
 from tasks.mail.contexts import (
     CONTEXTS,
     Closed,
@@ -29,7 +30,6 @@ from tasks.mail.contexts import (
     Trouble,
     parse_context,
 )
-from tasks.mail.moments import deadline_in_short, deadline_in_words, instant_in_words
 from tasks.mail.render import MailUnrenderable, render
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def test_the_languages_differ() -> None:
     assert make(Kind.QUESTION, Language.EN)["Subject"].startswith(
         "Your answer is needed by Tuesday 12 January: "
     )
-    assert "Uiterlijk: dinsdag 12 januari 2027 24:00 uur (Nederlandse tijd)" in body(
+    assert "Uiterlijk: dinsdag 12 januari 2027, 24:00 uur (Nederlandse tijd)" in body(
         make(Kind.QUESTION), "plain"
     )
     assert "No later than: Tuesday 12 January 2027, 24:00 (Dutch time)" in body(
@@ -292,18 +292,18 @@ def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], reason: str) -
 @pytest.mark.parametrize(
     ("at", "instant", "deadline", "short"),
     [
-        (BY, "woensdag 13 januari 2027 00:00 uur (Nederlandse tijd)",
-         "dinsdag 12 januari 2027 24:00 uur (Nederlandse tijd)", "dinsdag 12 januari"),
-        (dt.datetime(2026, 12, 31, 23, tzinfo=dt.UTC), "vrijdag 1 januari 2027 00:00 uur (Nederlandse tijd)",
-         "donderdag 31 december 2026 24:00 uur (Nederlandse tijd)", "donderdag 31 december"),
-        (dt.datetime(2027, 7, 1, 15, 30, tzinfo=dt.UTC), "donderdag 1 juli 2027 17:30 uur (Nederlandse tijd)",
-         "donderdag 1 juli 2027 17:30 uur (Nederlandse tijd)", "donderdag 1 juli"),
+        (BY, "woensdag 13 januari 2027 om 00:00 uur (Nederlandse tijd)",
+         "dinsdag 12 januari 2027, 24:00 uur (Nederlandse tijd)", "dinsdag 12 januari"),
+        (dt.datetime(2026, 12, 31, 23, tzinfo=dt.UTC), "vrijdag 1 januari 2027 om 00:00 uur (Nederlandse tijd)",
+         "donderdag 31 december 2026, 24:00 uur (Nederlandse tijd)", "donderdag 31 december"),
+        (dt.datetime(2027, 7, 1, 15, 30, tzinfo=dt.UTC), "donderdag 1 juli 2027 om 17:30 uur (Nederlandse tijd)",
+         "donderdag 1 juli 2027 om 17:30 uur (Nederlandse tijd)", "donderdag 1 juli"),
         (dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC),
-         "zondag 31 oktober 2027 02:30 uur (Nederlandse tijd, zomertijd)",
-         "zondag 31 oktober 2027 02:30 uur (Nederlandse tijd, zomertijd)", "zondag 31 oktober"),
+         "zondag 31 oktober 2027 om 02:30 uur (Nederlandse tijd, zomertijd)",
+         "zondag 31 oktober 2027 om 02:30 uur (Nederlandse tijd, zomertijd)", "zondag 31 oktober"),
         (dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC),
-         "zondag 31 oktober 2027 02:30 uur (Nederlandse tijd, wintertijd)",
-         "zondag 31 oktober 2027 02:30 uur (Nederlandse tijd, wintertijd)", "zondag 31 oktober"),
+         "zondag 31 oktober 2027 om 02:30 uur (Nederlandse tijd, wintertijd)",
+         "zondag 31 oktober 2027 om 02:30 uur (Nederlandse tijd, wintertijd)", "zondag 31 oktober"),
     ],
 )  # fmt: skip
 def test_instants_in_words(at: dt.datetime, instant: str, deadline: str, short: str) -> None:

@@ -1,11 +1,14 @@
-"""Instants, deadlines and sizes in the reader's words, on the agreement's clock (Europe/Amsterdam)."""
+"""Instants, deadlines, sizes and amounts in the reader's words, on the clock of the agreement."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nakoming.agreement.local_time import ZONE, local_date
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _DAYS: Final = {
     "nl": ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"),
@@ -25,6 +28,7 @@ _AT: Final = {"nl": "{day} om {time} uur{zone}", "en": "{day} at {time}{zone}"}
 _END_OF: Final = {"nl": "{day}, 24:00 uur{zone}", "en": "{day}, 24:00{zone}"}
 _ZONE_WORDS: Final = {"nl": "Nederlandse tijd", "en": "Dutch time"}
 _SEASONS: Final = {"nl": ("wintertijd", "zomertijd"), "en": ("winter time", "summer time")}
+_DUTCH_MARKS: Final = str.maketrans(",.", ".,")
 _KIB: Final = 1024
 
 
@@ -54,6 +58,18 @@ def days_left(by: datetime, now: datetime) -> int:
     if now > by:
         return -1
     return max(0, (local_date(by - timedelta(microseconds=1)) - local_date(now)).days)
+
+
+def deadline_in_short(by: datetime, language: str) -> str:
+    """Only the last day, for a subject: vrijdag 11 december."""
+    on = local_date(by - timedelta(microseconds=1))
+    return day_in_words(on, language).removesuffix(f" {on.year}")
+
+
+def euro_in_words(amount: Decimal, language: str) -> str:
+    """An amount: € 1.250,00 in Dutch, € 1,250.00 in English."""
+    written = f"{amount:,.2f}"
+    return "€ " + (written.translate(_DUTCH_MARKS) if language == "nl" else written)
 
 
 def size_in_words(size: int, language: str) -> str:
