@@ -55,6 +55,13 @@ class OtherOutcomeError(NakomingError):
     code: ClassVar[str] = "NK6055"
 
 
+class RevisionRedError(NakomingError):
+    """The demo's own mended revision does not build, or its tests are red: something is wrong here."""
+
+    template: ClassVar[str] = "Revision {revision} of the demo's Suite should be green and is not ({reason})."
+    code: ClassVar[str] = "NK6062"
+
+
 class FieldMissingError(NakomingError):
     """Production does not show what the request was about."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from demo.paper import TEXTS, render_pdf
+from demo.play.errors import RevisionRedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ NONE_BEFORE: Final = "–"
 """What stands in a page's facts where nothing came before; or the page leaves the line out."""
 
 _FIRST_REVISION, _MENDED_REVISION = "1.1-rc1", "1.1"
+_REASON_LENGTH: Final = 300
 _ROWS: Final = {
     "reference": "Aanvraag",
     "version": "Versie",
@@ -155,8 +157,10 @@ def _judge_specification(page: Page, story: Story) -> Reply:
 
 def _revision(page: Page, story: Story) -> Reply:
     del story
-    first = page.about.get(_ROWS["why_again"], NONE_BEFORE) == NONE_BEFORE
-    revision = _FIRST_REVISION if first else _MENDED_REVISION
+    why = page.about.get(_ROWS["why_again"], NONE_BEFORE)
+    if why.startswith(f"{_MENDED_REVISION}: "):  # naming it again would go on for ever
+        raise RevisionRedError(revision=_MENDED_REVISION, reason=why.splitlines()[0][:_REASON_LENGTH])
+    revision = _FIRST_REVISION if why == NONE_BEFORE else _MENDED_REVISION
     return Reply("deliver", f"names revision {revision}", {"revision": revision})
 
 
@@ -185,7 +189,7 @@ RULES: Final[tuple[tuple[str, Callable[[Page, Story], Reply]], ...]] = (
     (r"Is deze wijzigingsaanvraag van u\?", _confirm),
     (r"Beoordeel de aanvraag", _judge),
     (r"Maak de offerte", _quote),
-    (r"Offerte van € ", _approve_quote),
+    (r"Offerte van ", _approve_quote),
     (r"Stel een datum voor", _propose_date),
     (r"Planning: ", _agree_date),
     (r"Lever: requirementanalyse", _analysis),

@@ -35,7 +35,7 @@ def built_and_tested(case: CaseRun, request: Request, number: int, why: str) -> 
     command = request.build_command
     built = case.do(f"build/{number}/artefact", build_artefact, command=command, revision=revision)
     if built.artefact is None:
-        return GoesBack(built.reason)
+        return GoesBack(f"{revision}: {built.reason}")
     made = {"revision": revision, "version": built.artefact.version, "sha256": built.artefact.sha256}
     case.prove(f"build/{number}/evidence", Event.BUILD_MADE, clause="S-2.3.2d", **made)
     case.stage("test", number)
@@ -45,12 +45,12 @@ def built_and_tested(case: CaseRun, request: Request, number: int, why: str) -> 
     event = Event.TEST_PASSED if tested.green else Event.TEST_FAILED
     result = {"total": tested.total, "failed": tested.failed, "reason": tested.reason}
     case.prove(f"test/{number}/evidence", event, clause="S-2.3.2e", sha256=built.artefact.sha256, **result)
-    return built.artefact if tested.green else _red(tested)
+    return built.artefact if tested.green else _red(revision, tested)
 
 
-def _red(tested: Tested) -> GoesBack:
+def _red(revision: str, tested: Tested) -> GoesBack:
     names = "\n".join(f"{name}: {message}" for name, message in tested.failed[:_NAMES_TOLD])
-    return GoesBack(f"{tested.reason}\n{names}".strip())
+    return GoesBack(f"{revision}: {tested.reason}\n{names}".strip())
 
 
 def _ready(tx: Tx, case: CaseRun, request: Request, name: str, why: str) -> GateSpec:

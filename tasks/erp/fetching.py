@@ -165,8 +165,8 @@ def filling(
     given = (interface.source, interface.column_names, since, upto)
 
     def copied(connection: Connection, table: Table) -> int:
-        with staging.copy_blocks(connection, table) as copy:
-            return session.copy_out(session.copy_query(*given, only=only), copy.write)
+        with staging.copy_blocks(connection, table) as take:
+            return session.copy_out(session.copy_query(*given, only=only), take)
 
     def written(connection: Connection, table: Table) -> int:
         return staging.fill(connection, table, session.read(*given, only=only))

@@ -8,7 +8,7 @@ judgement, so that one unreadable number is a bad row and not the end of the bat
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, TIMESTAMP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import psycopg
     from sqlalchemy import Connection, Select
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     Types = Mapping[str, TypeEngine[Any]]
 
 ROW_ID = "row_id"
+_SENT_BYTES = 128 * 1024
 # PostgreSQL's types by the words of its catalogue; anything else (a domain, an enum) comes as text.
 _TYPES: dict[str, Callable[..., TypeEngine[Any]]] = {
     "smallint": SmallInteger,
@@ -169,9 +170,25 @@ def _copied(connection: Connection, staging: Table, chunks: Iterable[Chunk]) -> 
     return count
 
 
-def copy_blocks(connection: Connection, staging: Table) -> Any:
-    """PostgreSQL's COPY into the staging table, in binary: a context with `write`."""
-    return raw(connection).cursor().copy(_command(connection, staging, " WITH (FORMAT binary)"))
+@contextmanager
+def copy_blocks(connection: Connection, staging: Table) -> Iterator[Callable[[bytes | memoryview], None]]:
+    """PostgreSQL's COPY into the staging table, in binary: gives what takes the blocks."""
+    held: list[bytes | memoryview] = []
+    size = 0
+    with raw(connection).cursor().copy(_command(connection, staging, " WITH (FORMAT binary)")) as copy:
+
+        def take(block: bytes | memoryview) -> None:
+            # A block is a row, and sending each costs more than the row.
+            nonlocal size
+            held.append(block)
+            size += len(block)
+            if size >= _SENT_BYTES:
+                copy.write(b"".join(held))
+                held.clear()
+                size = 0
+
+        yield take
+        copy.write(b"".join(held))
 
 
 def _command(connection: Connection, staging: Table, form: str = "") -> bytes:

@@ -21,7 +21,7 @@ from tasks.erp.loaded import Loaded
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Select, Table, TableClause
+    from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, TableClause
 
     from tasks.erp.checking import Checked
     from tasks.erp.interfaces import Interface
@@ -89,6 +89,8 @@ def _merged_at_once(
     """
     # OFFSET 0 keeps the conversions behind the sieve: those of a bad row could fail.
     given = good.offset(0).subquery("given")
+    if _all_new(connection, interface, target, given):
+        return {CREATED: _inserted(connection, interface, target, given, batch)}
     same = same_key(interface, target.c, given.c)
     counts: dict[str, int] = {}
     if interface.target_values:
@@ -104,6 +106,33 @@ def _merged_at_once(
     inserted = insert(target).from_select(interface.target_names, rows)
     counts[CREATED] = _booked(connection, interface, target, inserted, CREATED, batch)
     return counts
+
+
+def _all_new(connection: Connection, interface: Interface, target: TableClause, given: Subquery) -> bool:
+    """Whether no row of the target lies between the batch's lowest and highest key: one look at an index.
+
+    So it is nearly always in a first load; a join would read the whole target for each batch.
+    """
+    name = interface.target_key[0]
+    ends = select(func.min(given.c[name]), func.max(given.c[name]))
+    lowest, highest = connection.execute(ends).one()
+    if lowest is None:
+        return True
+    there = select(literal(1)).select_from(target).where(target.c[name].between(lowest, highest)).limit(1)
+    return connection.execute(there).first() is None
+
+
+def _inserted(
+    connection: Connection, interface: Interface, target: TableClause, given: Subquery, batch: int
+) -> int:
+    rows = select(*(given.c[name] for name in interface.target_names))
+    connection.execute(insert(target).from_select(interface.target_names, rows))
+    key = key_text([given.c[name] for name in interface.target_key])
+    booked = insert(transactions).from_select(
+        ["batch", "key", "change"], select(literal(batch), key, literal(CREATED))
+    )
+    made = connection.execute(booked, execution_options={"preserve_rowcount": True})
+    return made.rowcount
 
 
 def _booked(

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from demo.play import script
+from demo.play.errors import RevisionRedError
 from demo.play.page import Page
 from demo.play.script import RULES, Reply, Story
 
@@ -68,7 +69,12 @@ def test_the_second_specification_is_another_document_than_the_first() -> None:
 def test_the_builder_mends_what_came_back_red() -> None:
     title = "Welke revisie is klaar om te bouwen?"
     assert answered(title, Waarom_opnieuw="–").facts == {"revision": "1.1-rc1"}
-    assert answered(title, Waarom_opnieuw="1 test is rood").facts == {"revision": "1.1"}
+    assert answered(title, Waarom_opnieuw="1.1-rc1: 1 test is red").facts == {"revision": "1.1"}
+
+
+def test_a_mended_revision_that_is_red_ends_the_play_instead_of_going_round() -> None:
+    with pytest.raises(RevisionRedError, match=r"Revision 1\.1 of the demo's Suite should be green"):
+        answered("Welke revisie is klaar om te bouwen?", Waarom_opnieuw="1.1: 3 of 40 tests failed")
 
 
 def test_nobody_accepts_what_does_not_show_the_field() -> None:

@@ -294,9 +294,11 @@ def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], reason: str) -
     [
         (BY, "woensdag 13 januari 2027 om 00:00 uur (Nederlandse tijd)",
          "dinsdag 12 januari 2027, 24:00 uur (Nederlandse tijd)", "dinsdag 12 januari"),
-        (dt.datetime(2026, 12, 31, 23, tzinfo=dt.UTC), "vrijdag 1 januari 2027 om 00:00 uur (Nederlandse tijd)",
+        (dt.datetime(2026, 12, 31, 23, tzinfo=dt.UTC),
+         "vrijdag 1 januari 2027 om 00:00 uur (Nederlandse tijd)",
          "donderdag 31 december 2026, 24:00 uur (Nederlandse tijd)", "donderdag 31 december"),
-        (dt.datetime(2027, 7, 1, 15, 30, tzinfo=dt.UTC), "donderdag 1 juli 2027 om 17:30 uur (Nederlandse tijd)",
+        (dt.datetime(2027, 7, 1, 15, 30, tzinfo=dt.UTC),
+         "donderdag 1 juli 2027 om 17:30 uur (Nederlandse tijd)",
          "donderdag 1 juli 2027 om 17:30 uur (Nederlandse tijd)", "donderdag 1 juli"),
         (dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC),
          "zondag 31 oktober 2027 om 02:30 uur (Nederlandse tijd, zomertijd)",
