@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 WAITING, SUPERSEDED = "waiting", "superseded"
 OUT = "erp_staging_out"
+_FEW = 1000
 _SMALLEST_JUDGED = 20  # a share of a few rows says nothing
 
 
@@ -161,10 +162,19 @@ def quarantine(
 
 def _supersede(connection: Connection, interface: Interface, table: Table, at: datetime) -> None:
     q = quarantined.c
-    waits = select(q.id).where(q.interface == interface.name, q.state == WAITING).limit(1)
-    if connection.execute(waits).first() is None:
+    query = select(q.key).where(q.interface == interface.name, q.state == WAITING).limit(_FEW + 1)
+    waiting = connection.execute(query).scalars().all()
+    if not waiting:
         return
-    newer = select(interface.source_key_text(table, connection.dialect.name)).select_from(table)
+    key = interface.source_key_text(table, connection.dialect.name)
+    came = select(key).select_from(table)
+    if len(waiting) <= _FEW:
+        # Named one by one they sieve the batch; joined, a planner may read the batch once for each of them.
+        newer: Any = connection.execute(came.where(key.in_(waiting))).scalars().all()
+        if not newer:
+            return
+    else:
+        newer = came
     settled = (
         update(quarantined)
         .where(q.interface == interface.name, q.state == WAITING, q.key.in_(newer))

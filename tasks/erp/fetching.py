@@ -1,12 +1,17 @@
 """What changed at the ERP since the watermark, into the Suite, batch after batch (S-4.2.1).
 
-A batch ends at a value of the change column and is committed with it: a crash costs the batch under way and
-nothing else. Reading it again is harmless, since a row that is there already is not written again.
+A batch ends at a value of the change column and is committed with it: a crash costs the batches under way
+and nothing else. Reading them again is harmless, since a row that is there already is not written again.
+From PostgreSQL to PostgreSQL the next batch is staged and judged while one is merged, in a transaction of its
+own; batches are merged and committed one after the other.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from blocks.erp.protocol import Since
@@ -17,13 +22,16 @@ from tasks.erp.errors import SchemaDrifted
 from tasks.erp.loaded import Loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Table
 
     from blocks.erp.protocol import ColumnSeen, ErpSession
+    from tasks.erp.checking import Checked
     from tasks.erp.interfaces import Interface
+
+    _Batch = tuple["_Window", Connection, Checked]
 
 # Large enough that a batch's fixed costs vanish, small enough that a crash repeats a second's work at most.
 BATCH_ROWS = 100_000
@@ -62,9 +70,12 @@ def fetch(
     seen = columns_seen(session, interface)
     with engine.connect() as connection, writing(connection).begin():
         prepare(connection)
+        stood = loading.mark_of(connection, interface.name)
     total = Loaded()
-    for window in _windows(session, engine, interface, asked):
-        total += _one(session, engine, interface, asked, window, seen, now())
+    source = _Source(session, engine, interface, asked, seen)
+    with closing(_staged(source, _windows(session, interface, asked, stood))) as batches:
+        for window, connection, checked in batches:
+            total += _merged(source, window, connection, checked, now())
     if asked.full and interface.contract.deletions.by == "key_comparison":
         with engine.connect() as connection, writing(connection).begin():
             stood = loading.mark_of(connection, interface.name)
@@ -96,48 +107,90 @@ class _Window:
     batches: int
 
 
-def _windows(session: ErpSession, engine: Engine, interface: Interface, asked: Asked) -> Iterator[_Window]:
-    """The stretches to read, each about a batch long; the next is found when the one before is committed."""
+def _windows(
+    session: ErpSession, interface: Interface, asked: Asked, stood: loading.Mark
+) -> Iterator[_Window]:
+    """The stretches to read, each about a batch long; the ERP is asked for the next one when it is wanted."""
     if asked.order is not None:
-        yield _Window(None, None, None, _stood(engine, interface).batches)
+        yield _Window(None, None, None, stood.batches)
         return
     change, first = interface.contract.change, True
-    while True:
-        stood = _stood(engine, interface)
-        after = None if asked.full and first else marks.thawed(stood.value)
+    after = None if asked.full else marks.thawed(stood.value)
+    for batches in count(stood.batches):
         window = session.settles(interface.source, change, after)
         newer = Since(change.column, after)
         upto = session.ceiling(interface.source, newer, window.mark, asked.batch_rows)
         if upto is None:
             # Nothing is newer. What changed late (the overlap) or ahead of the ERP's clock is read.
             if first and (change.overlap is not None or window.ahead is not None):
-                yield _Window(window.since, None, window.mark, stood.batches)
+                yield _Window(window.since, None, window.mark, batches)
             return
         # Only the first stretch reads the overlap again: each would read the same.
-        yield _Window(window.since if first else newer, upto, upto, stood.batches)
-        first = False
+        yield _Window(window.since if first else newer, upto, upto, batches)
+        after, first = upto, False
 
 
-def _stood(engine: Engine, interface: Interface) -> loading.Mark:
-    with engine.connect() as connection, connection.begin():
-        return loading.mark_of(connection, interface.name)
+@dataclass(frozen=True)
+class _Source:
+    """What a batch is read from, and by which contract."""
+
+    session: ErpSession
+    engine: Engine
+    interface: Interface
+    asked: Asked
+    seen: dict[str, ColumnSeen]
+
+    @property
+    def goes_ahead(self) -> bool:
+        """Whether rows come as bytes of COPY, so that a thread can stage them beside this one."""
+        return bool(copied_types(self.session, self.engine, self.interface, self.seen))
+
+    def staged(self, window: _Window, connection: Connection) -> _Batch:
+        """Begin a transaction, and stage and judge a batch in it."""
+        only = None if self.asked.order is None else {self.interface.order_column: self.asked.order}
+        begun = writing(connection)
+        begun.begin()
+        fill, types = filling(
+            self.session, self.engine, self.interface, self.seen, window.since, window.upto, only
+        )
+        return window, begun, loading.stage(begun, self.interface, types, fill)
 
 
-def _one(
-    session: ErpSession,
-    engine: Engine,
-    interface: Interface,
-    asked: Asked,
-    window: _Window,
-    seen: dict[str, ColumnSeen],
-    at: datetime,
+def _staged(source: _Source, windows: Iterator[_Window]) -> Generator[_Batch]:
+    """Batch after batch, each in a transaction that is begun: commit it, or it is rolled back at the end."""
+    if source.goes_ahead:
+        yield from _ahead(source, windows)
+        return
+    for window in windows:
+        with source.engine.connect() as connection:
+            yield source.staged(window, connection)
+
+
+def _ahead(source: _Source, windows: Iterator[_Window]) -> Generator[_Batch]:
+    free: list[Connection] = []
+
+    def following() -> _Batch | None:
+        window = next(windows, None)
+        if window is None:
+            return None
+        return source.staged(window, free.pop() if free else opened.enter_context(source.engine.connect()))
+
+    with ExitStack() as opened, ThreadPoolExecutor(1, "erp-staging") as beside:
+        upcoming = beside.submit(following)
+        while (batch := upcoming.result()) is not None:
+            upcoming = beside.submit(following)
+            yield batch
+            free.append(batch[1])
+
+
+def _merged(
+    source: _Source, window: _Window, connection: Connection, checked: Checked, at: datetime
 ) -> Loaded:
-    only = None if asked.order is None else {interface.order_column: asked.order}
-    fill, types = filling(session, engine, interface, seen, window.since, window.upto, only)
-    mark = None if asked.order is not None else marks.frozen(window.mark)
-    batch = batch_of(asked, window.batches, at, mark, types)
-    with engine.connect() as connection, writing(connection).begin():
-        return loading.load(connection, interface, batch, fill)
+    mark = None if source.asked.order is not None else marks.frozen(window.mark)
+    batch = batch_of(source.asked, window.batches, at, mark)
+    loaded = loading.merge(connection, source.interface, batch, checked)
+    connection.commit()
+    return loaded
 
 
 def batch_of(
@@ -171,8 +224,15 @@ def filling(
     def written(connection: Connection, table: Table) -> int:
         return staging.fill(connection, table, session.read(*given, only=only))
 
+    types = copied_types(session, engine, interface, seen)
+    return (copied, types) if types else (written, {})
+
+
+def copied_types(
+    session: ErpSession, engine: Engine, interface: Interface, seen: dict[str, ColumnSeen]
+) -> staging.Types:
+    """The types of a staging table that takes the ERP's own bytes; none when rows must come as text."""
     types = {name: staging.type_of(seen[name]) for name in interface.column_names}
     plain = {name: kind for name, kind in types.items() if kind is not None}
-    if session.can_copy and engine.dialect.name == "postgresql" and len(plain) == len(types):
-        return copied, plain
-    return written, {}
+    can = session.can_copy and engine.dialect.name == "postgresql" and len(plain) == len(types)
+    return plain if can else {}

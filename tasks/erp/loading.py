@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
+    from tasks.erp.checking import Checked
     from tasks.erp.interfaces import Interface
 
 
@@ -72,14 +73,35 @@ def load(
         OtherRunLoads: another run has moved the watermark since it was read.
         BatchRefused: more rows are bad than the contract allows.
     """
+    return merge(connection, interface, batch, stage(connection, interface, batch.types, fill))
+
+
+def stage(
+    connection: Connection,
+    interface: Interface,
+    types: staging.Types,
+    fill: Callable[[Connection, Table], int],
+) -> Checked:
+    """Bring rows into the staging table and judge them; nothing of the Suite is locked or written yet.
+
+    Raises:
+        BatchRefused: more rows are bad than the contract allows.
+    """
+    table = staging.create(connection, interface.staging_name, interface.column_names, types)
+    return checking.check(connection, interface, table, fill(connection, table))
+
+
+def merge(connection: Connection, interface: Interface, batch: Batch, checked: Checked) -> Loaded:
+    """Load what was staged in this transaction: quarantine, rows, ledger and watermark.
+
+    Raises:
+        OtherRunLoads: another run has moved the watermark since it was read.
+    """
     number = opened(connection, interface, batch)
-    table = staging.create(connection, interface.staging_name, interface.column_names, batch.types)
-    staged = fill(connection, table)
-    checked = checking.check(connection, interface, table, staged)
-    loaded = Loaded(staged=staged, quarantined=checked.bad)
-    if staged:
-        checking.quarantine(connection, interface, table, checked, number, batch.at)
-        loaded += upsert.merge(connection, interface, table, checked, number, batch.at)
+    loaded = Loaded(staged=checked.staged, quarantined=checked.bad)
+    if checked.staged:
+        checking.quarantine(connection, interface, checked.staging, checked, number, batch.at)
+        loaded += upsert.merge(connection, interface, checked.staging, checked, number, batch.at)
     close(connection, interface, batch, number, loaded)
     checking.drop(connection)
     staging.drop(connection, interface.staging_name)

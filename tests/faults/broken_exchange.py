@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 def mark_apart() -> None:
     """Commit the watermark before its rows, in a transaction of its own."""
-    load = fetching._one
+    staged = fetching._Source.staged
 
-    def one(session: Any, engine: Any, interface: Any, asked: Any, window: Any, *others: Any) -> Any:
-        with engine.connect() as connection, writing(connection).begin():
-            moved = update(kept).where(kept.c.interface == interface.name)
-            connection.execute(moved.values(mark=json.dumps(marks.frozen(window.mark))))
-        return load(session, engine, interface, asked, window, *others)
+    def early(source: Any, window: Any, connection: Any) -> Any:
+        with source.engine.connect() as other, writing(other).begin():
+            moved = update(kept).where(kept.c.interface == source.interface.name)
+            other.execute(moved.values(mark=json.dumps(marks.frozen(window.mark))))
+        return staged(source, window, connection)
 
-    fetching._one = one
+    fetching._Source.staged = early
 
 
 def no_key() -> None:

@@ -49,7 +49,7 @@ def run(order: Order, pipe: Connection) -> None:
     """Exchange in both directions until there is nothing more; tell each commit that brought it further."""
     if order.damage is not None:
         broken_exchange.DAMAGES[order.damage]()
-    for module, name in ((fetching, "_one"), (back, "take"), (back, "_note"), (back, "_acknowledge")):
+    for module, name in ((fetching, "_merged"), (back, "take"), (back, "_note"), (back, "_acknowledge")):
         setattr(module, name, _told(getattr(module, name), pipe))
     engine = SuiteDatabase(**order.suite).engine()
     asked = fetching.Asked(customer=CUSTOMER, run="erp_sync/brouwer/killed", batch_rows=order.batch_rows)
