@@ -69,6 +69,8 @@ class CaseRun:
     finished: dict[str, tuple[str, Any]] = field(default_factory=dict)
     done_before: int = 0
     unshown: list[tuple[str, Any]] = field(default_factory=list)
+    _stage: str = field(default="", init=False)
+    _stages_shown: set[str] = field(default_factory=set, init=False)
 
     @property
     def key(self) -> str:
@@ -135,10 +137,17 @@ class CaseRun:
         self, name: str, given: str, effect: Step[..., R], inputs: dict[str, Any], guard: ledger.Guard
     ) -> Any:
         """The intent first, then Prefect's node: making one takes longer than the commit."""
+        self._works()
         attempt = ledger.Attempt(self.records, self.lease, name, effect, inputs, guard)
         begun = attempt.begin(given)
         self.catch_up()
         return show(name, partial(attempt.make, begun))
+
+    def _works(self) -> None:
+        """Something no earlier run finished is made or waited for: its stage belongs to this run's graph."""
+        if self._stage and self._stage not in self._stages_shown:
+            self._stages_shown.add(self._stage)
+            self.unshown.append((self._stage, self._stage))
 
     def catch_up(self) -> None:
         """Show as nodes what was asked and answered: late, for people wait for the step after an answer."""
@@ -156,6 +165,7 @@ class CaseRun:
         return output
 
     def _recorded(self, name: str, given: str, write: Callable[[Tx], Any]) -> Any:
+        self._works()
         with self.records.write() as tx:
             cases.fence(tx, self.lease)
             output = plain(write(tx))
@@ -182,7 +192,12 @@ class CaseRun:
         return datetime.fromisoformat(self.record(name, lambda tx: tx.now))
 
     def stage(self, name: str, number: int = 1) -> None:
-        """Enter a stage (for the so-many-eth time): it stands in the table of the case from now on."""
+        """Enter a stage (for the so-many-eth time): it stands in the table of the case from now on.
+
+        It is a node in every run that works or waits in it; a run that only passes through a stage which
+        ended long ago does not show it again.
+        """
+        self._stage = f"stage {name}" + (f", round {number}" if number > 1 else "")
         self.record(f"{name}/{number}/stage", lambda tx: cases.enter_stage(tx, self.lease, name))
 
     def ask(self, name: str, make: Callable[[Tx], GateSpec]) -> None:
