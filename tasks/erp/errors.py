@@ -65,13 +65,6 @@ class UnknownEntry(ExchangeError):
     exit_status = 2
 
 
-class OutboxUnreadable(ExchangeError):
-    """A row of the Suite's outbox that cannot be understood."""
-
-    template = "Row {number} of the Suite's outbox ({interface}) cannot be read: {reason}"
-    code = "NK7307"
-
-
 class EndMissing(ErpError):
     """A block that the agreement names is not there: as good as an ERP that does not answer."""
 

@@ -15,7 +15,7 @@ from tasks import operators, shared_things
 from tasks.erp import comparing, fetching, health, mending, rehearsing, settled
 from tasks.erp import write_back as writing_back
 from tasks.erp.connections import erp_session, suite_engine
-from tasks.erp.errors import NoErp, OtherRunLoads, OutboxUnreadable
+from tasks.erp.errors import NoErp, OtherRunLoads, SchemaDrifted
 from tasks.erp.interfaces import INBOUND, interface
 from tasks.erp.rehearsing import REFUSALS
 from tasks.steps import Work, repeat, step
@@ -148,9 +148,9 @@ def send_back(work: Work, *, link: Link, order: str | None) -> SentBack:
             if sent.dead:
                 _tell_dead_letters(work, engine)
             settled.prove(work.records, engine, work.customer)  # what a command owed when it was killed
-    except OutboxUnreadable as unreadable:
-        _tell_refused(work, "outbox", str(unreadable))
-        return SentBack(refused=str(unreadable))
+    except SchemaDrifted as drifted:
+        _tell_refused(work, "outbox", str(drifted))
+        return SentBack(refused=str(drifted))
     except ErpError as failed:
         return SentBack(down=str(failed))
     return SentBack(counts=asdict(sent))

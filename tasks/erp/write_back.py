@@ -19,8 +19,9 @@ from sqlalchemy.orm import aliased
 
 from blocks.erp.protocol import Applied, Found, OutEffect
 from nakoming.records.engine import writing
+from tasks.erp import outbox_check
 from tasks.erp.bookkeeping import outgoing, prepare, suite_outbox
-from tasks.erp.errors import OutboxUnreadable
+from tasks.erp.fetching import columns_seen
 from tasks.erp.interfaces import OUTBOUND, interface
 
 if TYPE_CHECKING:
@@ -73,13 +74,17 @@ def write_back(
     """Send what waits, read it back, acknowledge it.
 
     Raises:
-        OutboxUnreadable: a row of the outbox is no JSON object or names an unknown interface.
+        SchemaDrifted: a table at the ERP broke its contract; nothing was sent to any.
         ErpError: the connection failed; what was sent is found by its key the next time.
     """
     take(engine, now())
     total, after = WrittenBack(), -1
+    looked: set[str] = set()
     while rows := _waiting(engine, order, after, chunk):
         after = rows[-1].id
+        for name in {row.interface for row in rows} & set(OUTBOUND) - looked:
+            columns_seen(session, interface(name))
+            looked.add(name)
         total += _sent(session, engine, customer, rows, now)
     return total
 
@@ -99,9 +104,6 @@ def take(engine: Engine, at: datetime) -> int:
 
 
 def _taken(row: Row[Any], at: datetime) -> dict[str, Any]:
-    reason = _unreadable(row)
-    if reason is not None:
-        raise OutboxUnreadable(number=row.id, interface=row.interface, reason=reason)
     return {
         "id": row.id,
         "interface": row.interface,
@@ -111,21 +113,6 @@ def _taken(row: Row[Any], at: datetime) -> dict[str, Any]:
         "state": TAKEN,
         "attempts": 0,
     }
-
-
-def _unreadable(row: Row[Any]) -> str | None:
-    if row.interface not in OUTBOUND:
-        return f"there is no such interface; allowed: {', '.join(OUTBOUND)}"
-    try:
-        payload = json.loads(row.payload)
-    except ValueError as error:
-        return f"its payload is no JSON: {error}"
-    if not isinstance(payload, dict):
-        return "its payload is no JSON object"
-    columns = {column.name for column in interface(row.interface).contract.table.columns}
-    if unknown := sorted(set(payload) - columns):
-        return f"the contract has no column {unknown[0]}; allowed: {', '.join(sorted(columns))}"
-    return None
 
 
 def _instant(written: Any, at: datetime) -> datetime:
@@ -192,7 +179,9 @@ def key_of(customer: str, number: int, again: int = 0) -> str:
 def _sent(
     session: ErpSession, engine: Engine, customer: str, rows: Sequence[Row[Any]], now: Callable[[], datetime]
 ) -> WrittenBack:
-    effects = [effect_of(row, customer) for row in rows]
+    rows, effects, dead = _readable(engine, rows, customer)
+    if not rows:
+        return WrittenBack(dead=dead)
     answers = dict(zip((row.id for row in rows), session.apply(effects), strict=True))
     applied = {number: answer for number, answer in answers.items() if isinstance(answer, Applied)}
     _note(engine, now(), rows, answers)
@@ -200,13 +189,38 @@ def _sent(
     seen = dict(zip(applied, session.read_back(sent), strict=True))
     found = [number for number, answer in seen.items() if isinstance(answer, Found)]
     _acknowledge(engine, now(), found, {number: seen[number] for number in seen if number not in found})
-    dead = sum(_is_dead(row, answers[row.id]) for row in rows)
+    refused = sum(_is_dead(row, answers[row.id]) for row in rows)
     return WrittenBack(
         acknowledged=len(found),
-        dead=dead,
-        waiting=len(rows) - len(found) - dead,
+        dead=dead + refused,
+        waiting=len(rows) - len(found) - refused,
         at_least_once=sum(answer.guarantee != "exactly-once" for answer in applied.values()),
     )
+
+
+def _readable(
+    engine: Engine, rows: Sequence[Row[Any]], customer: str
+) -> tuple[list[Row[Any]], list[OutEffect], int]:
+    """The rows that can be sent, with their effects; how many others are dead letters by now.
+
+    What breaks its data contract is never sent, also when somebody replays it as it was.
+    """
+    effects: dict[int, OutEffect] = {}
+    with engine.connect() as connection, writing(connection).begin():
+        bad = outbox_check.refusals(connection, rows, KEY_COLUMN)
+        for row in rows:
+            if row.id not in bad:
+                try:
+                    effects[row.id] = effect_of(row, customer)
+                except (LookupError, ValueError, ArithmeticError) as unreadable:
+                    bad[row.id] = f"it cannot be written: {unreadable}"
+        for number, reason in bad.items():
+            dead = update(outgoing).where(outgoing.c.id == number).values(state=DEAD, message=reason)
+            connection.execute(dead)
+    # What follows of an order waits behind its dead letter.
+    stopped = {row.order_number: row.id for row in reversed(rows) if row.id in bad}
+    good = [row for row in rows if row.id < stopped.get(row.order_number, row.id + 1)]
+    return good, [effects[row.id] for row in good], len(bad)
 
 
 def _is_dead(row: Row[Any], answer: Applied | Refused) -> bool:

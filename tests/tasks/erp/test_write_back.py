@@ -8,7 +8,7 @@ import pytest
 
 from demo.erp import play
 from tasks.erp import write_back as back
-from tasks.erp.errors import OutboxUnreadable
+from tasks.erp.errors import SchemaDrifted
 from tests.harness.erp import CUSTOMER, NOON
 
 if TYPE_CHECKING:
@@ -89,13 +89,61 @@ def test_a_value_that_reads_back_differently_is_not_acknowledged(both: BothSides
     assert message == "read back differently: minutes is 44, not 45"
 
 
-def test_an_unreadable_row_of_the_outbox_is_named(both: BothSides) -> None:
-    both.send("hours_out", "100001", minuten=45)
-    with pytest.raises(
-        OutboxUnreadable, match="has no column minuten; allowed: employee, external_key, minutes"
-    ):
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"minuten": 45}, "the contract has no column minuten; allowed: employee, external_key, minutes"),
+        ({"minutes": -5}, "Minutes"),
+        ({"minutes": "abc"}, "Minutes"),
+        ({"op_no": "ten"}, "Operation number"),
+        ({"worked_on": "31-31-2026"}, "Worked on"),
+        ({"worked_on": "1999-12-31"}, "Worked on"),
+        ({"employee": None}, "Employee"),
+        ({"employee": "x" * 121}, "Employee"),
+    ],
+)
+def test_a_row_that_breaks_its_contract_is_a_dead_letter_of_its_own_order(
+    both: BothSides, changed: dict[str, object], said: str
+) -> None:
+    both.fetch("orders", full=True)
+    good, poisoned = open_orders(both, 2)
+    plain = {"op_no": 10, "employee": "J. de Boer", "worked_on": "2026-11-20", "minutes": 30}
+    both.send("hours_out", poisoned, **plain | changed)
+    work(both, poisoned, 15)
+    work(both, good, 20)
+    found = sent(both)
+    assert (found.acknowledged, found.dead) == (1, 1)
+    assert states(both) == [back.DEAD, back.TAKEN, back.ACKNOWLEDGED]
+    message = both.suite_rows("SELECT message FROM erp_sync_outgoing WHERE state = 'dead'")[0][0]
+    assert said in message
+    assert [row.minutes for row in play.hours(both.erp_url)] == [20]
+    both.in_suite("UPDATE erp_sync_outgoing SET state = 'taken' WHERE state = 'dead'")  # replayed as it was
+    assert sent(both) == back.WrittenBack(dead=1)
+
+
+def test_an_outbox_that_names_no_interface_or_holds_no_json_stops_nobody(both: BothSides) -> None:
+    both.fetch("orders", full=True)
+    first, second, third = open_orders(both, 3)
+    both.send("invoices", first, total=1)
+    work(both, second, 15)
+    both.in_suite("UPDATE erp_outbox SET payload = '{' WHERE interface = 'hours_out'")
+    work(both, third, 20)
+    found = sent(both)
+    assert (found.acknowledged, found.dead) == (1, 2)
+    told = [row[0] for row in both.suite_rows("SELECT message FROM erp_sync_outgoing ORDER BY id")]
+    assert "there is no interface 'invoices'; allowed: status_out, hours_out, materials_out" in told[0]
+    assert "its payload is no JSON" in told[1]
+
+
+def test_a_table_that_broke_its_contract_takes_nothing(both: BothSides) -> None:
+    both.fetch("orders", full=True)
+    work(both, open_orders(both, 1)[0], 15)
+    both.in_erp("ALTER TABLE erp_hours_in RENAME COLUMN minutes TO mins")
+    with pytest.raises(SchemaDrifted, match="minutes"):
         sent(both)
-    assert len(both.suite_rows("SELECT * FROM erp_outbox")) == 1
+    assert states(both) == [back.TAKEN]
+    both.in_erp("ALTER TABLE erp_hours_in RENAME COLUMN mins TO minutes")
+    assert sent(both).acknowledged == 1
 
 
 def test_everything_goes_in_small_chunks_too(both: BothSides) -> None:

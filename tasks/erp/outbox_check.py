@@ -1,0 +1,91 @@
+"""What the Suite puts into its outbox, against the data contract of where it goes (S-4.2.1).
+
+By the same statements that judge what comes in, so that a rule means the same in both directions. A row that
+breaks one is a dead letter of its own order before anything is sent; no other order waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, text
+
+from blocks.erp.protocol import Rows
+from tasks.erp import staging
+from tasks.erp.interfaces import OUTBOUND, Interface, interface
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection, Row
+
+_OF_ONE_ROW = frozenset({"duplicate", "overtaken"})  # the others judge a row by itself
+
+
+def refusals(connection: Connection, rows: Sequence[Row[Any]], key_column: str) -> dict[int, str]:
+    """Why rows of the outbox cannot go out, by their numbers; rows that can are not named.
+
+    Args:
+        connection: in a transaction that writes, of the Suite's database.
+        rows: of the outbox.
+        key_column: filled in by the exchange: the Suite need not name it.
+    """
+    found: dict[int, str] = {}
+    judged: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for row in rows:
+        read = _payload(row)
+        if isinstance(read, str):
+            found[row.id] = read
+        else:
+            judged[row.interface].append((row.id, read))
+    for name, payloads in judged.items():
+        found |= _broken(connection, interface(name), payloads, key_column)
+    return found
+
+
+def _payload(row: Row[Any]) -> dict[str, Any] | str:
+    """The values of a row, or why there are none."""
+    if row.interface not in OUTBOUND:
+        return f"there is no interface '{row.interface}'; allowed: {', '.join(OUTBOUND)}"
+    try:
+        payload = json.loads(row.payload)
+    except ValueError as error:
+        return f"its payload is no JSON: {error}"
+    if not isinstance(payload, dict):
+        return "its payload is no JSON object"
+    columns = interface(row.interface).column_names
+    if unknown := sorted(set(payload) - set(columns)):
+        return f"the contract has no column {unknown[0]}; allowed: {', '.join(sorted(columns))}"
+    return payload
+
+
+def _broken(
+    connection: Connection,
+    wanted: Interface,
+    payloads: Sequence[tuple[int, Mapping[str, Any]]],
+    key_column: str,
+) -> dict[int, str]:
+    for setting in wanted.settings(connection.dialect.name):
+        connection.execute(text(setting))
+    columns = wanted.column_names
+    table = staging.create(connection, wanted.staging_name, columns, {})
+    staging.fill(
+        connection, table, [Rows([tuple(each.get(name) for name in columns) for _, each in payloads])]
+    )
+    # Staged rows are numbered as they came.
+    numbers = connection.execute(select(table.c[staging.ROW_ID]).order_by(table.c[staging.ROW_ID])).scalars()
+    ids = dict(zip(numbers, payloads, strict=True))
+    rules: dict[int, list[str]] = defaultdict(list)
+    for row_id, rule in connection.execute(wanted.violations(table, connection.dialect.name)):
+        column, _, kind = rule.rpartition(".")
+        if kind not in _OF_ONE_ROW and column != key_column:
+            rules[row_id].append(rule)
+    staging.drop(connection, wanted.staging_name)
+    found = {}
+    for row_id, broken in rules.items():
+        number, values = ids[row_id]
+        words = {name: staging.as_text(value) for name, value in values.items()}
+        found[number] = " ".join(wanted.reasons(broken, words)["en"])
+    return found
