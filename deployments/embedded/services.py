@@ -107,7 +107,7 @@ def _runners(system: System) -> list[Service]:
     return [
         _worker(system, ready),
         Service("postman", "postman", _python("tasks.postman"), after=ready),
-        Service("reconciler", "reconciler", _python("deployments.embedded.reconciler"), after=ready),
+        Service("reconciler", "reconciler", _python("deployments.reconciler"), after=ready),
     ]
 
 

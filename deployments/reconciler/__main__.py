@@ -1,4 +1,4 @@
-"""The reconciler's process: `python -m deployments.embedded.reconciler`, until SIGTERM or SIGINT."""
+"""The reconciler's process: `python -m deployments.reconciler`, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import asyncio
 import logging
 import signal
 import sys
+from typing import TYPE_CHECKING
 
-from deployments.reconciler import run_reconciler
+from deployments.reconciler.loop import EVERY_SECONDS, run_reconciler
+from deployments.records_trouble import explained
 from nakoming.errors import NakomingError
 from nakoming.records import migrate
+from nakoming.records.keys_check import require_keys
 from nakoming.records.store import Records
-from nakoming.settings import Settings
+from tasks.installation import settings as found
+
+if TYPE_CHECKING:
+    from nakoming.settings import Settings
+
+_log = logging.getLogger("nakoming.reconciler")
 
 
 async def reconcile(settings: Settings) -> None:
@@ -19,13 +27,19 @@ async def reconcile(settings: Settings) -> None:
 
     Raises:
         RecordsTooNew: the records have another schema than this program knows.
+        KeysElsewhere: the key folder is not that of the records.
     """
     records = Records.from_settings(settings, pooled=True)
     migrate.require_current(records)
+    require_keys(records)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run_reconciler(records, stop)
+    _log.info("The reconciler makes a pass every %d seconds, while no other one does.", EVERY_SECONDS)
+    try:
+        await run_reconciler(records, stop)
+    finally:
+        records.engine.dispose()
 
 
 def main() -> int:
@@ -36,11 +50,20 @@ def main() -> int:
     for noisy in ("httpx", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
-        asyncio.run(reconcile(Settings()))
+        asyncio.run(reconcile(found()))
     except NakomingError as problem:
-        sys.stderr.write(f"{problem} [{problem.code}]\n")
-        return problem.exit_status
+        return _said(problem)
+    except Exception as problem:
+        known = explained(problem)
+        if known is None:
+            raise
+        return _said(known)
     return 0
+
+
+def _said(problem: NakomingError) -> int:
+    sys.stderr.write(f"{problem} [{problem.code}]\n")
+    return problem.exit_status
 
 
 if __name__ == "__main__":
