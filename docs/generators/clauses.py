@@ -17,7 +17,7 @@ TARGET = "docs/clauses.md"
 ROOT = Path(__file__).resolve().parents[2]
 REGISTER = ROOT / "nakoming" / "agreement" / "clauses.yaml"
 CLAUSE = re.compile(r"S-\d+\.\d+\.\d+[a-z]?")
-_TERMS = {"our_duty", "their_right"}
+ANSWERED = "Event.GATE_FULFILLED"
 
 _HEAD = """# Clauses
 
@@ -114,47 +114,73 @@ def _is_flow(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _tested(folder: Path) -> Iterator[tuple[str, str]]:
-    """Tests and the clauses that their mark `clause` names."""
+    """Tests, or whole files of them, and the clauses that their mark `clause` names."""
     for tree, path in _trees(folder):
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for mark in node.decorator_list:
-                    if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.clause":
-                        name = f"{path.stem}::{node.name}"
-                        yield from ((name, ast.literal_eval(argument)) for argument in mark.args)
+                    yield from ((f"{path.stem}::{node.name}", clause) for clause in _marked(mark))
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
+                yield from ((path.stem, clause) for each in ast.walk(node) for clause in _marked(each))
+
+
+def _marked(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.clause":
+        return [ast.literal_eval(argument) for argument in node.args]
+    return []
 
 
 def _proven(folder: Path) -> Iterator[tuple[str, str]]:
-    """Evidence (or a deadline that leaves it) and the clause it names."""
-    from nakoming.agreement.term_groups import LeadTimes
+    """Events that are written as evidence of a clause.
 
-    clauses = {name: _clause_of(LeadTimes, name) for name in LeadTimes.model_fields}
+    A question whose deadline names a clause proves it by its end. A term's deadline alone proves nothing: it
+    leaves a record only when it is missed.
+    """
     for tree, path in _trees(folder):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                yield from _named(node, path)
-                yield from _by_term(node, path, clauses)
+        for function in (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)):
+            for call in (each for each in ast.walk(function) if isinstance(each, ast.Call)):
+                name = ast.unparse(call.func).rpartition(".")[2]
+                if name == "prove":
+                    clauses = _values(call, function, tree)
+                    yield from ((event, clause) for event in _events(call, function) for clause in clauses)
+                elif name == "Due":
+                    yield from ((f"{path.stem}: {ANSWERED}", each) for each in _values(call, function, tree))
 
 
-def _clause_of(model: type, name: str) -> str:
-    from nakoming.agreement.metadata import marks_of
+def _events(call: ast.Call, function: ast.FunctionDef) -> list[str]:
+    """The events that a call of `prove` may write, also through a variable of its function."""
+    named = {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
+    given = (
+        node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and {ast.unparse(each) for each in node.targets} & named
+    )
+    places = (*call.args, *given)
+    found = {
+        ast.unparse(each) for place in places for each in ast.walk(place) if isinstance(each, ast.Attribute)
+    }
+    return sorted(each for each in found if each.startswith("Event."))
 
-    marks = marks_of(model.model_fields[name])  # type: ignore[attr-defined]
-    return marks[0] if marks else ""
+
+def _values(call: ast.Call, function: ast.FunctionDef, tree: ast.Module) -> list[str]:
+    """What the keyword `clause` of a call may be: written out, or a field of an object of this module."""
+    for keyword in call.keywords:
+        if keyword.arg == "clause":
+            if isinstance(keyword.value, ast.Constant):
+                return [str(keyword.value.value)]
+            if isinstance(keyword.value, ast.Attribute):
+                return _of_kind(ast.unparse(keyword.value.value), function, tree)
+    return []
 
 
-def _named(node: ast.Call, path: Path) -> Iterator[tuple[str, str]]:
-    for keyword in node.keywords:
-        if keyword.arg == "clause" and isinstance(keyword.value, ast.Constant):
-            events = [ast.unparse(a) for a in node.args if ast.unparse(a).startswith("Event.")]
-            yield (events[0] if events else path.stem), str(keyword.value.value)
-
-
-def _by_term(node: ast.Call, path: Path, clauses: dict[str, str]) -> Iterator[tuple[str, str]]:
-    if isinstance(node.func, ast.Attribute) and node.func.attr in _TERMS and node.args:
-        term = str(ast.literal_eval(node.args[0])).rpartition(".")[2]
-        if clauses.get(term):
-            yield f"{path.stem}: deadline {term}", clauses[term]
+def _of_kind(name: str, function: ast.FunctionDef, tree: ast.Module) -> list[str]:
+    """The clauses of all objects in a module that are of the class of that argument."""
+    kinds = {
+        ast.unparse(each.annotation) for each in function.args.args if each.arg == name and each.annotation
+    }
+    made = (each for each in ast.walk(tree) if isinstance(each, ast.Call) and ast.unparse(each.func) in kinds)
+    given = (keyword for each in made for keyword in each.keywords if keyword.arg == "clause")
+    return [str(each.value.value) for each in given if isinstance(each.value, ast.Constant)]
 
 
 def _trees(folder: Path) -> Iterator[tuple[ast.Module, Path]]:

@@ -231,7 +231,8 @@ def _prove_change(tx: Tx, gate: Gate, state: GateState, judgement: Judgement) ->
         "reason": judgement.reason,
         "shown": gate.shown_digest,
     }
-    tx.prove(_EVENT_OF[state], gate.customer, payload, case_id=gate.case_id, about=f"gate:{gate.id}")
+    about = f"gate:{gate.id}"
+    tx.prove(_EVENT_OF[state], gate.customer, payload, case_id=gate.case_id, about=about, clause=gate.clause)
 
 
 def consume(tx: Tx, lease: Lease, name: str, by: str) -> Gate:

@@ -33,6 +33,7 @@ def test_an_authorised_request_goes_to_the_analyst(records: Records) -> None:
     assert gate.due_origin == "ours"
 
 
+@pytest.mark.clause("S-2.2.1")
 def test_a_stranger_is_asked_about_and_a_refusal_ends_it(records: Records) -> None:
     walker = street(records, requester="iemand@elders.example")
     assert walker.enter() is None

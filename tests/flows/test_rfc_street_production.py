@@ -87,6 +87,7 @@ def test_an_acceptance_taken_back_while_waiting_stops_the_installation(
     assert service(vendor, "production", "/version")["version"] == "1.0.0"
 
 
+@pytest.mark.clause("S-2.6.13")
 def test_a_failed_installation_is_rolled_back_and_goes_back_to_build(vendor: Path, records: Records) -> None:
     walker = street(records)
     accepted_beta(walker)
