@@ -117,7 +117,7 @@ def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None) 
     except OtherRunLoads as other:
         return Fetched(interface=table, refused=str(other))
     except ErpError as failed:
-        return Fetched(interface=table, down=str(failed))
+        return Fetched(interface=table, **_trouble(work, table, failed))
     return Fetched(interface=table, counts=asdict(loaded))
 
 
@@ -130,7 +130,7 @@ def rehearse(work: Work, *, link: Link, full: bool, order: str | None) -> list[F
             every = [interface(name) for name in INBOUND]
             found = rehearsing.rehearse(session, engine, every, asked, _clock(work)())
     except ErpError as failed:
-        return [Fetched(interface=INBOUND[0], down=str(failed))]
+        return [Fetched(interface=INBOUND[0], **_trouble(work, INBOUND[0], failed))]
     return [
         Fetched(interface=name, refused=said)
         if isinstance(said, str)
@@ -152,7 +152,7 @@ def send_back(work: Work, *, link: Link, order: str | None) -> SentBack:
         _tell_refused(work, "outbox", str(drifted))
         return SentBack(refused=str(drifted))
     except ErpError as failed:
-        return SentBack(down=str(failed))
+        return SentBack(**_trouble(work, "outbox", failed))
     return SentBack(counts=asdict(sent))
 
 
@@ -165,7 +165,7 @@ def compare(work: Work, *, link: Link, table: str) -> SideBySide:
     except REFUSALS as refused:
         return SideBySide(interface=table, equal=False, refused=str(refused))
     except ErpError as failed:
-        return SideBySide(interface=table, equal=False, down=str(failed))
+        return SideBySide(interface=table, equal=False, **_trouble(work, table, failed))
     return SideBySide(interface=table, equal=compared.is_equal, found=asdict(compared))
 
 
@@ -179,7 +179,8 @@ def mend_registrations(work: Work, *, link: Link) -> Registrations:
         with both_sides(work, link) as (session, engine):
             mended = mending.mend(session, engine, work.customer, _clock(work)())
     except ErpError as failed:
-        return Registrations(down=str(failed))
+        said = _trouble(work, "registrations", failed)
+        return Registrations(down=said.get("down") or said.get("refused"))
     return Registrations(**asdict(mended))
 
 
@@ -198,10 +199,10 @@ def both_sides(work: Work, link: Link) -> Iterator[tuple[ErpSession, Engine]]:
             yield session, suite_engine(link.suite)
     except ErpError as failed:
         with work.records.write() as tx:
-            health.failed(tx, work.customer, link.erp, str(failed))
+            health.note(tx, work.customer, link.erp, work.name, failed)
         raise
     with work.records.write() as tx:
-        health.succeeded(tx, work.customer, link.erp)
+        health.note(tx, work.customer, link.erp, work.name, None)
 
 
 def tell_differences(case: CaseRun, found: list[SideBySide], registered: Registrations) -> None:
@@ -230,6 +231,14 @@ def _clock(work: Work) -> Any:
             return tx.now
 
     return now
+
+
+def _trouble(work: Work, name: str, failed: ErpError) -> dict[str, str]:
+    """What a result says of a failure: nobody answered, or somebody did and cannot do it as it is."""
+    if isinstance(failed, health.AWAY):
+        return {"down": str(failed)}
+    _tell_refused(work, name, str(failed))
+    return {"refused": str(failed)}
 
 
 def _tell_refused(work: Work, name: str, error: str) -> None:

@@ -5,14 +5,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks.erp.breaker import Breaker
+from blocks.erp.errors import (
+    ErpConnectionLost,
+    ErpLocked,
+    ErpLoginRefused,
+    ErpSlow,
+    ErpUnreachable,
+    OdbcMissing,
+)
 from nakoming.records import connections
 from nakoming.records.connections import Standing
 from tasks import operators
+from tasks.erp.errors import EndMissing
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from blocks.erp.errors import ErpError
     from nakoming.records.store import Tx
+
+
+_NO_CONNECTION = (ErpUnreachable, ErpLoginRefused, OdbcMissing, EndMissing)
+_NO_ANSWER = (ErpConnectionLost, ErpSlow, ErpLocked)
+AWAY = (*_NO_CONNECTION, *_NO_ANSWER)
+"""Troubles that pass, or that a later try finds gone. Any other needs a person, who is told of it at once."""
+
+
+def note(tx: Tx, customer: str, erp: str, step: str, trouble: ErpError | None) -> None:
+    """Count how a step at an ERP fared: no connection for the ERP as a whole, the rest for the step alone.
+
+    A step that never gets its answer is told of too, although the others of each run succeed.
+    """
+    here = f"{erp} ({step.rpartition('/')[2]})"
+    if isinstance(trouble, _NO_CONNECTION):
+        failed(tx, customer, erp, str(trouble))
+        return
+    succeeded(tx, customer, erp)
+    if isinstance(trouble, _NO_ANSWER):
+        failed(tx, customer, here, str(trouble))
+    else:
+        succeeded(tx, customer, here)
 
 
 def left_alone_until(tx: Tx, customer: str, name: str) -> datetime | None:

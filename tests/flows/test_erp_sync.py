@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import select
 
 from blocks.erp.database import ErpDatabase
+from blocks.erp.errors import ErpSlow
 from blocks.suite_database import SuiteDatabase
 from demo.erp import play
 from flows.erp import both_ways
 from flows.erp_sync import PROCESS
 from nakoming.records import clock, connections, documents, evidence_check, resource_leases, schema
 from nakoming.records.owners import this_process
+from tasks.erp import health
 from tests.harness.erp import CUSTOMER, on_sqlite
 from tests.harness.installation import Walker
 
@@ -189,3 +191,36 @@ def test_a_page_needs_no_heavy_library() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["False", "False"]
+
+
+def test_an_erp_without_the_table_for_hours_is_told_at_once_and_the_rest_goes_on(
+    records: Records, both: BothSides
+) -> None:
+    """The fetches of each run succeed: the trouble of one step is told all the same, and once."""
+    exchange(records, "first", mode="full").enter()
+    order = both.suite_rows("SELECT number FROM production_orders ORDER BY 1 LIMIT 1")[0][0]
+    both.send("hours_out", order, op_no=10, employee="J. de Boer", worked_on="2026-11-20", minutes=30)
+    both.in_erp("ALTER TABLE erp_hours_in RENAME TO erp_hours_away")
+    for subject in ("one", "two", "three", "four"):
+        assert exchange(records, subject).enter() == both_ways.REFUSED
+    assert len([key for key in operators_mails(records) if "/refused/outbox/" in key]) == 1
+    both.in_erp("ALTER TABLE erp_hours_away RENAME TO erp_hours_in")
+    assert exchange(records, "back").enter() == both_ways.EXCHANGED
+    assert len(play.hours(both.erp_url)) == 1
+
+
+def test_a_step_that_never_gets_its_answer_is_one_message_though_the_others_succeed(
+    records: Records, both: BothSides
+) -> None:
+    erp = both.erp._block_document_name or ""
+    slow = ErpSlow(where="erp", doing="reading operations", reason="60 s")
+    for _ in range(5):
+        with records.write() as tx:
+            health.note(tx, CUSTOMER, erp, "fetch/1/orders", None)
+            health.note(tx, CUSTOMER, erp, "fetch/1/operations", slow)
+            assert health.left_alone_until(tx, CUSTOMER, erp) is None
+    assert len([key for key in operators_mails(records) if "operators/connection/" in key]) == 1
+    with records.write() as tx:
+        health.note(tx, CUSTOMER, erp, "fetch/1/operations", None)
+    assert len([key for key in operators_mails(records) if "operators/connection-back/" in key]) == 1
+    assert exchange(records, "first").enter() == both_ways.EXCHANGED
