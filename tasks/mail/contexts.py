@@ -62,6 +62,12 @@ class Trouble(StrEnum):
     MAIL_REFUSED = "mail_refused"
     ROLLED_BACK = "rolled_back"
     NOTICE_UNPROVEN = "notice_unproven"
+    SCRIPT_CHANGED = "script_changed"
+    CONNECTION_FAILS = "connection_fails"
+    CONNECTION_BACK = "connection_back"
+    EXCHANGE_REFUSED = "exchange_refused"
+    EXCHANGE_DIFFERS = "exchange_differs"
+    EXCHANGE_DEAD_LETTERS = "exchange_dead_letters"
 
 
 class _Frozen(BaseModel):

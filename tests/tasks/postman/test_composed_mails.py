@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from nakoming.records import agreements, answers, cases, gates, heads, links, ou
 from nakoming.records.gate_model import Contact
 from tasks import operators
 from tasks.questions import Desk
-from tasks.texts import notice
+from tasks.texts import fill, load, notice
 from tasks.waking.due import act_on_due
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from .conftest import PostOffice
 
+OPERATORS = Path(operators.__file__).parent / "texts" / "operators"
 JOOST = "joost.smit@brouwer-plaatwerk.example"
 OWEN = "owen.pryce@fenwick-tooling.example"
 READERS = {
@@ -182,12 +184,30 @@ def test_operators_are_told_in_mail(office: PostOffice) -> None:
     assert "the build command is missing" in text_of(told)
 
 
+@pytest.mark.parametrize("trouble", sorted(path.stem for path in OPERATORS.glob("*.yaml")))
+def test_whatever_operators_are_told_of_has_a_mail_with_a_subject_of_its_own(
+    office: PostOffice, trouble: str
+) -> None:
+    words = load("operators", trouble)
+    places = {name: name for name in re.findall(r"{(\w+)}", str(words))}
+    with office.records.write() as tx:
+        operators._tell(tx, f"operators/{trouble}", trouble, "brouwer", places, None)
+    assert office.deliver().relayed == 1
+    told = newest(office, "operators@sps.example")
+    subject, _, case = str(told["Subject"]).partition(": ")
+    assert case == "brouwer"
+    assert (subject == "Installatie teruggedraaid") == (trouble == "rolled_back")
+    said = fill(words["nl"], places | {"case": "brouwer"}, "nl")["happened"]
+    assert " ".join(said.split()) in " ".join(text_of(told).split())
+
+
 def test_operators_learn_once_of_a_notice_that_is_not_proven_to_have_arrived(office: PostOffice) -> None:
     lease = office.case()
     with office.records.write() as tx:
         desk = Desk.open(tx, "brouwer", 1)
         due = replace(desk.their_right("lead_times.quote_validity"), closes=True)
         words = {"reference": "2026-014", "title": "Veld", "amount": "1250.00", "reason": "maatwerk"}
+        words["valid_until"] = "2027-01-31"
         seats = desk.customer_seats("functional_administrator")
         kind = Kind.OBJECTION_WINDOW
         spec = desk.gate("window/1", kind, seats, "quote_approval", words, due=due, label="window")
