@@ -77,10 +77,14 @@ def demo(
     options: Options,
 ) -> None:
     """Play a real request for change with the demo vendor, from the question to production."""
+    from deployments.embedded import system as embedded
     from deployments.embedded.background import noting_interrupts, started, stay
+    from deployments.embedded.run import check_first
     from tasks.installation import settings
 
     found = settings()
+    if embedded.running(found) is None:
+        check_first(found, options)  # before any customer's environment is installed
     say(STARTING)
     with (
         noting_interrupts() as interrupted,

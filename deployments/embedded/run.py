@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deployments.embedded import checks, supervisor, system, watchman
 from deployments.embedded.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from deployments.embedded.options import Options
     from deployments.embedded.system import System
@@ -38,15 +39,28 @@ def run(
         NakomingError: what stands in the way, see `deployments.embedded.errors`.
     """
     home = Home.of(settings)
+    with _clear(home, settings, options):
+        supervisor.log_to(home.logs)
+        described = system.describe(home, settings, options, os.getpid())
+        asyncio.run(_run(described, settings, on_ready, say, lifeline=lifeline))
+
+
+def check_first(settings: Settings, options: Options) -> None:
+    """Raise what would keep `run` from starting; nothing is started."""
+    with _clear(Home.of(settings), settings, options):
+        pass
+
+
+@contextmanager
+def _clear(home: Home, settings: Settings, options: Options) -> Iterator[None]:
+    """Be alone in this home, with all that a start needs; what a killed system left is ended."""
     checks.check_packages()
     checks.check_agreements(settings)
     checks.check_folders(home)
     with system.alone(home, settings):
         watchman.end_left_over(home.path)
         checks.check_ports(options)
-        supervisor.log_to(home.logs)
-        described = system.describe(home, settings, options, os.getpid())
-        asyncio.run(_run(described, settings, on_ready, say, lifeline=lifeline))
+        yield
 
 
 async def _run(
