@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from nakoming.agreement.gate_rules import Verb
-from nakoming.records.answers import REMARK_LIMIT
+from nakoming.records.answers import DAYS, REMARK_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +140,8 @@ def _of_fact(asked: Field, typed: str) -> Iterator[Problem]:
         yield Problem(place, "date", labelled=asked.name)
     elif asked.kind == "amount" and not asked.pattern and not _AMOUNT.fullmatch(value):
         yield Problem(place, "amount", labelled=asked.name)
+    elif asked.kind == "days" and not (DAYS.fullmatch(value) and int(value) >= (asked.least or 1)):
+        yield Problem(place, "days", {"least": asked.least or 1}, labelled=asked.name)
 
 
 def _is_date(value: str) -> bool:

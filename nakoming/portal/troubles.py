@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from nakoming.portal.errors import FormForged, FormTooLarge, FormUnreadable, LinkUnknown, TooManyRequests
-from nakoming.records.errors import DatabaseLocked, DocumentDamaged
+from nakoming.records.errors import DatabaseLocked, DocumentDamaged, StorageFull
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -41,6 +41,7 @@ def add_to(app: FastAPI, pages: Pages) -> None:
         FormForged: troubles.forged,
         DocumentDamaged: troubles.damaged,
         DatabaseLocked: troubles.down,
+        StorageFull: troubles.full,
         OperationalError: troubles.down,
         PoolTimeout: troubles.down,
     }
@@ -118,9 +119,12 @@ class Troubles:
     async def down(self, request: Request, raised: Exception) -> Response:
         """The records cannot be reached; nothing was recorded."""
         _log.error("The records cannot be reached: %s", type(raised).__name__)
-        response = self._said(request, 503, "down")
-        response.headers["Retry-After"] = str(_RETRY_SECONDS)
-        return response
+        return self._later(request, "down")
+
+    async def full(self, request: Request, raised: StorageFull) -> Response:
+        """There is no room to record anything; nothing was recorded."""
+        _log.error("The records cannot be written: %s", raised)
+        return self._later(request, "full")
 
     async def damaged(self, request: Request, raised: DocumentDamaged) -> Response:
         """A document that is not what it was."""
@@ -129,6 +133,11 @@ class Troubles:
     async def failed(self, request: Request, raised: Exception) -> Response:
         """A fault of ours; the number joins the visitor's words to the log."""
         return self._numbered(request, raised, "failed")
+
+    def _later(self, request: Request, key: str) -> Response:
+        response = self._said(request, 503, key)
+        response.headers["Retry-After"] = str(_RETRY_SECONDS)
+        return response
 
     def _numbered(self, request: Request, raised: Exception, key: str) -> Response:
         number = secrets.token_hex(4)

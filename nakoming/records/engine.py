@@ -2,6 +2,9 @@
 
 On SQLite a writer begins with BEGIN IMMEDIATE: reading first and writing later fails at once beside another
 writer, however long the busy time-out. Commits are durable (`synchronous=FULL`, WAL).
+
+On both a transaction waits 30 s for another's lock, or as long as the address says: `?timeout=SECONDS` on
+SQLite, `?options=-clock_timeout=…` on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -27,12 +30,15 @@ def make_engine(url: str, *, pooled: bool = False) -> Engine:
     parsed = make_url(url)
     options: dict[str, Any] = {"poolclass": QueuePool if pooled else NullPool}
     if parsed.get_backend_name() == "sqlite":
-        options["connect_args"] = {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}
+        wait = {} if "timeout" in parsed.query else {"timeout": LOCK_WAIT_SECONDS}
+        options["connect_args"] = wait | {"check_same_thread": False}
         engine = create_engine(parsed, **options)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     options["connect_args"] = {"connect_timeout": 10, "application_name": "nakoming"}
+    if "options" not in parsed.query:
+        options["connect_args"]["options"] = f"-clock_timeout={LOCK_WAIT_SECONDS}s"
     if pooled:
         options |= {"pool_pre_ping": True, "pool_size": 8}
     return create_engine(parsed, **options)

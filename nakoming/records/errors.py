@@ -162,5 +162,8 @@ class CaseClosed(RecordsError):
 class DatabaseLocked(RecordsError):
     """Another process holds the records database."""
 
-    template = "The records database stayed locked for {seconds:.0f} s; another process holds it: {reason}."
+    template = (
+        "The records database stayed locked ({reason}): another process holds it; nothing was recorded. "
+        "End that process or wait for it, then try again."
+    )
     code = "NK2020"

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from nakoming.records import schema
 from nakoming.records.engine import writing
 from nakoming.records.errors import RecordsTooNew
+from nakoming.records.store import said_clearly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,10 +69,11 @@ def upgrade(records: Records, to: str = "head") -> None:
 
     Raises:
         RecordsTooNew: the database was made by a newer program.
+        DatabaseLocked: another process kept the database for longer than the time-out.
     """
     make_folder(records)
     script = _script()
-    with records.engine.connect() as connection, writing(connection).begin():
+    with said_clearly(), records.engine.connect() as connection, writing(connection).begin():
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         found = current(connection)

@@ -6,12 +6,12 @@ import json
 import uuid
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import OperationalError
 
 from nakoming.records import clock, evidence
-from nakoming.records.engine import LOCK_WAIT_SECONDS, make_engine, writing
+from nakoming.records.engine import make_engine, writing
 from nakoming.records.errors import DatabaseLocked, StorageFull
 from nakoming.records.keys import Keyring
 from nakoming.records.types import canonical
@@ -124,13 +124,13 @@ class Records:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A transaction that only reads."""
-        with _said_clearly(), self.engine.connect() as connection, connection.begin():
+        with said_clearly(), self.engine.connect() as connection, connection.begin():
             yield Tx(self, connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[Tx]:
         """A transaction that reads the records as they are at one instant, however long it takes."""
-        with _said_clearly(), self.engine.connect() as connection:
+        with said_clearly(), self.engine.connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
@@ -149,7 +149,7 @@ class Records:
             DatabaseLocked: another process kept the database for longer than the time-out.
             StorageFull: there is no room for it; nothing of it was written.
         """
-        with _said_clearly(), self.engine.connect() as connection, writing(connection).begin():
+        with said_clearly(), self.engine.connect() as connection, writing(connection).begin():
             tx = Tx(self, connection)
             yield tx
             if tx.entries:
@@ -162,14 +162,25 @@ class Records:
         return json.loads(self.keys.open(customer, what, sealed))
 
 
+# What PostgreSQL calls them; SQLite has words only.
+_LOCKED: Final = "55P03"  # lock_not_available: its lock_timeout passed
+_FULL: Final = "53100"  # disk_full
+
+
 @contextmanager
-def _said_clearly() -> Iterator[None]:
+def said_clearly() -> Iterator[None]:
+    """A database that stays locked or is full, said in a sentence of ours."""
     try:
         yield
     except OperationalError as failed:
-        if "locked" in str(failed.orig):
-            raise DatabaseLocked(seconds=LOCK_WAIT_SECONDS, reason=failed.orig) from failed
-        if "disk is full" in str(failed.orig):
+        state, words = getattr(failed.orig, "sqlstate", None), str(failed.orig)
+        if state == _LOCKED or "is locked" in words:
+            raise DatabaseLocked(reason=_one_line(words)) from failed
+        if state == _FULL or "disk is full" in words:
             folder = "the folder of the records database"
-            raise StorageFull(name="the records", folder=folder, reason=failed.orig) from failed
+            raise StorageFull(name="the records", folder=folder, reason=_one_line(words)) from failed
         raise
+
+
+def _one_line(words: str) -> str:
+    return words.partition("\n")[0]
