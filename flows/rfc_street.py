@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State  # noqa: TC002 - Prefect reads the annotations for its form
 from pydantic import Field
 
-from flows.rfc import agreed_document, beta, building, closing, intake, judgement, production, quote
+from flows.rfc import agreed_document, beta, building, closing, intake, judgement, planning, production, quote
 from flows.rfc.request import Request, request_of
 from tasks.process import Process, run_process
 
@@ -79,7 +79,7 @@ def walk(case: CaseRun) -> str:
         if specific:
             if not quote.approved(case, request, reason):
                 return "no order"
-            planned_on = quote.planned(case, request)
+            planned_on = planning.planned(case, request)
         else:
             judgement.assigned_to_release(case, request, reason)
     agreed_document.agreed(case, request, agreed_document.REQUIREMENT_ANALYSIS)

@@ -210,6 +210,10 @@ class CaseRun:
             gate = self.record(f"{name}/asked", write)
             self.unshown.append((f"{name}/asked", gate))
 
+    def was_asked(self, name: str) -> bool:
+        """Whether that question was put already."""
+        return f"{name}/asked" in self.finished
+
     def answer(self, name: str) -> Outcome:
         """The answer to a question, taken for good; waits while it is open.
 

@@ -1,10 +1,9 @@
-"""Stage 3, quote and planning: without approval nothing is planned or built (S-2.3.3, S-2.3.4)."""
+"""Stage 3, the quote: without the customer's approval nothing is planned or built (S-2.3.3, S-2.3.4)."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flows.rfc.request import Request, tell
 from nakoming.agreement.clocks import end_of_day
@@ -12,25 +11,32 @@ from nakoming.agreement.gate_rules import Verb
 from nakoming.records.events import Event
 from nakoming.records.gate_model import GateState
 from tasks.questions import Due, desk_of
+from tasks.steps import plain
 
 if TYPE_CHECKING:
     from nakoming.records.gate_model import GateSpec
     from nakoming.records.store import Tx
     from tasks.case_run import CaseRun, Outcome
+    from tasks.questions import Desk
 
 _QUOTE = "quote/delivery"
 _APPROVAL = "quote/approval"
+_VALIDITY: Final = "lead_times.quote_validity"
 
 
 def approved(case: CaseRun, request: Request, reason: str) -> bool:
-    """Whether the customer approved the quote; refusal or expiry ends the request with a message."""
+    """Whether the customer approved the quote; refusal or expiry ends the request with a message.
+
+    The account manager may say how many days it is valid. S-2.3.4 names 30 days as the default only, so that
+    any number from 1 on is allowed; where the customer's own agreement names the number, it is their right
+    and fewer days are not taken. Nothing said: the agreement's number.
+    """
     case.stage("quote")
     case.ask(_QUOTE, lambda tx: _delivery(tx, case, request))
     quote = case.answer(_QUOTE)
     amount = quote.facts["amount"]
-    digests = {"amount": amount, "documents": quote.documents}
-    case.prove("quote/evidence", Event.RFC_QUOTED, clause="S-2.3.3", **digests)
-    case.ask(_APPROVAL, lambda tx: _approval(tx, case, request, quote, reason))
+    valid_until = _quoted(case, quote)
+    case.ask(_APPROVAL, lambda tx: _approval(tx, case, request, quote, reason, valid_until))
     answer = case.answer(_APPROVAL)
     if answer.is_yes:
         return True
@@ -41,71 +47,56 @@ def approved(case: CaseRun, request: Request, reason: str) -> bool:
     return False
 
 
-def planned(case: CaseRun, request: Request) -> date:
-    """The date agreed with the customer: proposed and answered, round and round."""
-    case.stage("planning")
-    number, remarks = 1, "–"
-    while True:
-        proposal, agreement = f"planning/{number}/proposal", f"planning/{number}/approval"
-        case.ask(proposal, partial(_proposal, case, request, proposal, remarks))
-        planned_on = case.answer(proposal).facts["planned_on"]
-        case.ask(agreement, partial(_date, case, request, agreement, planned_on))
-        answer = case.answer(agreement)
-        if answer.is_yes:
-            case.prove("planning/evidence", Event.RFC_PLANNED, clause="S-2.3.4", planned_on=planned_on)
-            return date.fromisoformat(planned_on)
-        number, remarks = number + 1, " ".join(answer.remarks) or "–"
+def _quoted(case: CaseRun, quote: Outcome) -> date | None:
+    """Leave evidence of the quote; the last day on which it is valid, None when it was left before that was.
+
+    `documents` are the ids of the quote's documents.
+    """
+    quoted = {"amount": quote.facts["amount"], "documents": quote.documents}
+
+    def write(tx: Tx) -> date:
+        here = desk_of(tx, case)
+        valid_until = _valid_until(here, quote.facts.get("validity_days"))
+        body = plain(quoted | {"valid_until": valid_until})
+        tx.prove(Event.RFC_QUOTED, case.customer, body, case_id=case.lease.case_id, clause="S-2.3.3")
+        return valid_until
+
+    found = case.record("quote/evidence", write, payload=quoted)
+    return date.fromisoformat(found) if found else None
+
+
+def _valid_until(here: Desk, days: str | None = None) -> date:
+    return here.today + timedelta(days=int(days or here.terms.lead_times.quote_validity))
 
 
 def _delivery(tx: Tx, case: CaseRun, request: Request) -> GateSpec:
     here = desk_of(tx, case)
-    validity = str(here.terms.lead_times.quote_validity)
+    validity = here.terms.term(_VALIDITY)
+    least = validity.value if validity.origin == "agreement" else 1
     return here.delivery(
         _QUOTE,
         "account_manager",
         "quote",
-        request.words | {"validity": validity},
+        request.words | {"validity": str(validity.value), "validity_least": str(least)},
         documents=request.documents,
         due=here.our_duty("lead_times.quote"),
         label=f"{request.label}: make the quote",
     )
 
 
-def _approval(tx: Tx, case: CaseRun, request: Request, quote: Outcome, reason: str) -> GateSpec:
+def _approval(
+    tx: Tx, case: CaseRun, request: Request, quote: Outcome, reason: str, valid_until: date | None
+) -> GateSpec:
     here = desk_of(tx, case)
-    last_on = here.today + timedelta(days=here.terms.lead_times.quote_validity)
+    last_on = valid_until or _valid_until(here)
+    words = {"amount": quote.facts["amount"], "reason": reason or "–", "valid_until": last_on.isoformat()}
     return here.approval(
         _APPROVAL,
         "cluster_manager",
         "quote_approval",
-        request.words | {"amount": quote.facts["amount"], "reason": reason or "–"},
+        request.words | words,
         otherwise=Verb.REFUSE,
         documents=quote.documents,
         due=Due(by=end_of_day(last_on), clause="S-2.3.4", origin="customer", closes=True),
         label=f"{request.label}: quote of € {quote.facts['amount']}",
-    )
-
-
-def _proposal(case: CaseRun, request: Request, name: str, remarks: str, tx: Tx) -> GateSpec:
-    here = desk_of(tx, case)
-    return here.delivery(
-        name,
-        "release_manager",
-        "planning",
-        request.words | {"remarks": remarks},
-        due=here.our_duty("lead_times.planning"),
-        label=f"{request.label}: propose a date",
-    )
-
-
-def _date(case: CaseRun, request: Request, name: str, planned_on: str, tx: Tx) -> GateSpec:
-    here = desk_of(tx, case)
-    return here.approval(
-        name,
-        "functional_administrator",
-        "planning_approval",
-        request.words | {"planned_on": planned_on},
-        otherwise=Verb.REQUEST_CHANGES,
-        due=here.their_right("lead_times.customer_response"),
-        label=f"{request.label}: planned for {planned_on}",
     )

@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 
 _answers = schema.answers
 REMARK_LIMIT = 4000
+DAYS = re.compile(r"[1-9][0-9]{0,2}")
 _FORMS = {
     "date": re.compile(r"\d{4}-\d{2}-\d{2}"),
     "amount": re.compile(r"\d{1,9}(\.\d{2})?"),
+    "days": DAYS,
 }
-_FORM_WORDS = {"date": "a date as 2027-01-31", "amount": "an amount in euro as 1250.00"}
+_FORM_WORDS = {
+    "date": "a date as 2027-01-31",
+    "amount": "an amount in euro as 1250.00",
+    "days": "a whole number of days from 1 to 999",
+}
 _FACT_LIMIT = {"text": 200, "long_text": REMARK_LIMIT}
 
 
@@ -147,6 +153,8 @@ def _check_fact(field: Field, value: str) -> None:
     if (form and not form.fullmatch(value)) or (field.kind == "date" and not _is_a_day(value)):
         allowed = _FORM_WORDS.get(field.kind, f"what fits {field.pattern}")
         raise NotAsked(what=f"'{value[:60]}' as '{field.name}'", allowed=allowed)
+    if field.least is not None and int(value) < field.least:
+        raise NotAsked(what=f"'{value}' as '{field.name}'", allowed=f"{field.least} to 999 days")
     limit = _FACT_LIMIT.get(field.kind, 200)
     if len(value) > limit:
         raise NotAsked(what=f"'{field.name}' of {len(value)} characters", allowed=f"at most {limit}")

@@ -57,17 +57,23 @@ class Contact:
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A fact that an answer supplies. `kind` is text, date, amount or long_text."""
+    """A fact that an answer supplies. `kind` is text, date, amount, days or long_text.
+
+    `least` is the lowest number of days that is taken; none: 1.
+    """
 
     name: str
     kind: str = "text"
     required: bool = True
     pattern: str | None = None
     verbs: tuple[str, ...] = ()  # the verbs that need it; none named: all
+    least: int | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, as it is stored with the question."""
-        return {
+        # Questions that are open from before have no `least`, and their digest must stay what it was.
+        bound = {} if self.least is None else {"least": self.least}
+        return bound | {
             "name": self.name,
             "kind": self.kind,
             "required": self.required,

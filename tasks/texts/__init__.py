@@ -34,6 +34,7 @@ def question(template: str, **values: str) -> Question:
             required=f.get("required", True),
             pattern=f.get("pattern"),
             verbs=tuple(f.get("verbs", ())),
+            least=int(f["least"].format_map(values)) if "least" in f else None,
         )
         for f in written.get("fields", ())
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from flows.rfc_street import PROCESS
 from tests.harness.cut_runs import enter_in_pieces
 from tests.harness.installation import Walker, installed
-from tests.harness.street import GIVEN
+from tests.harness.street import GIVEN, let_it_be
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,7 @@ def _walked(
 ) -> tuple[list[str], list[tuple[str, str]], list[str]]:
     given = GIVEN | {"kind": kind, "requester": "iemand@elders.example"}
     walker = Walker(records, PROCESS, "brouwer", GIVEN["reference"], given)
+    let_it_be(records, datetime(2026, 11, 23, 9, tzinfo=UTC))  # before the dates that are planned
     refused_after_a_changed_date(walker, enter)
     asked = [(gate.name, gate.shown_digest) for gate in walker.open_gates()]
     mails = sorted(f"{mail.kind} {mail.recipient.person}" for mail in walker.mails())

@@ -6,12 +6,14 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from flows.rfc.planning import production_dates
 from flows.rfc_street import PROCESS
 from nakoming.records import clock
+from tasks.questions import Desk
 from tests.harness.installation import Walker
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     from nakoming.records.store import Records
@@ -65,19 +67,24 @@ def judged(walker: Walker, *, release: str | None = None) -> None:
 
 
 def agreed_until_build(walker: Walker) -> None:
-    """A specific request: quoted, planned for today and described, so that it can be built."""
+    """A specific request: quoted, planned for the first date there is and described: it can be built."""
     judged(walker)
     walker.deliver("quote/delivery", amount="1250.00")
     walker.enter()
     walker.answer("quote/approval", "approve")
     walker.enter()
-    with walker.records.read() as tx:
-        today = tx.now.date().isoformat()
-    walker.deliver("planning/1/proposal", planned_on=today)
+    walker.deliver("planning/1/proposal", planned_on=first_date(walker).isoformat())
     walker.enter()
     walker.answer("planning/1/approval", "approve")
     walker.enter()
     papers_agreed(walker)
+
+
+def first_date(walker: Walker) -> date:
+    """The first day on which it can go to production."""
+    with walker.records.read() as tx:
+        here = Desk.open(tx, walker.customer, walker.case.agreement_version)
+        return next(production_dates(here)).on
 
 
 def papers_agreed(walker: Walker) -> None:

@@ -13,7 +13,7 @@ import pytest
 from nakoming.agreement.gate_rules import Kind
 from nakoming.portal.forms import MEBIBYTE
 from nakoming.records import answers, documents
-from nakoming.records.gate_model import Question
+from nakoming.records.gate_model import Field, Question
 from tests.harness.portal_server import (
     ANNA,
     PDF,
@@ -107,6 +107,25 @@ def test_wrong_field_is_named_at_its_place_and_all_else_is_kept(
     for kept in typed.values():
         assert html.escape(kept, quote=True).replace("&#x27;", "&#39;") in refused.text
     assert given(on_sqlite, gate) == []
+
+
+@pytest.mark.parametrize("typed", ["0", "13", "1000", "veertien", "2026-01-31"])
+def test_a_number_of_days_that_is_none_is_asked_for_again(on_sqlite: Office, base: str, typed: str) -> None:
+    label = {"fields": {"validity": "Geldigheid"}}
+    question = Question(
+        texts={language: words | label for language, words in TEXTS.items()},
+        fields=(Field(name="validity", kind="days", required=False, least=14),),
+    )
+    gate = on_sqlite.ask(kind=Kind.DELIVERY, contacts=(ANNA,), question=question, document=None)
+    visitor = Visitor(base, on_sqlite.path(gate))
+    refused = visitor.send("deliver", **{"fact-validity": typed})
+    assert refused.status_code == 422
+    assert sentences(refused.text) == [
+        "Vul bij 'Geldigheid' een heel aantal dagen in, van 14 tot en met 999."
+    ]
+    visitor.page = refused.text
+    assert visitor.send("deliver", **{"fact-validity": "14"}).status_code == 200
+    assert given(on_sqlite, gate)[0].facts == {"validity": "14"}
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ class PostOffice:
                     "title": "Een extra veld",
                     "amount": "1250.00",
                     "reason": "maatwerk",
+                    "valid_until": "2027-01-31",
                 },
                 documents=(paper.id,),
                 due=desk.their_right("lead_times.quote_validity"),
