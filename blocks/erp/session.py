@@ -195,8 +195,12 @@ class SqlSession(ABC):
     def settles(self, table: str, change: Change, watermark: Any) -> Window:
         """Say what to read and the watermark to keep; see `blocks.erp.protocol.ErpSession`."""
         if change.kind != "changed_at":
-            mark = _later(watermark, self.high_mark(table, change.column))
-            return Window(Since(change.column, watermark), mark)
+            highest = self.high_mark(table, change.column)
+            if _later(watermark, highest) != highest and highest is not None:
+                # The row that carried it was deleted, or the ERP was brought back to an earlier day: then
+                # changes from now on lie below it. Reading everything once is right in both cases.
+                return Window(Since(change.column, None), highest)
+            return Window(Since(change.column, watermark), _later(watermark, highest))
         now, overlap = self.now(), change.overlap
         stood = as_instant(watermark, self.bounds.zone)
         if stood is not None and stood > now + (overlap or timedelta(0)):

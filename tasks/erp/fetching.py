@@ -118,7 +118,7 @@ def _windows(
     after = None if asked.full else marks.thawed(stood.value)
     for batches in count(stood.batches):
         window = session.settles(interface.source, change, after)
-        newer = Since(change.column, after)
+        newer = Since(change.column, window.since.after)
         upto = session.ceiling(interface.source, newer, window.mark, asked.batch_rows)
         if upto is None:
             # Nothing is newer. What changed late (the overlap) or ahead of the ERP's clock is read.

@@ -68,6 +68,17 @@ def test_only_what_changed_is_fetched(both: BothSides) -> None:
     assert sorted(row[0] for row in booked) == sorted(changed)
 
 
+def test_an_erp_brought_back_to_an_earlier_day_is_read_in_full_once(both: BothSides) -> None:
+    both.fetch("orders", full=True)
+    both.in_suite("UPDATE erp_sync_marks SET mark = '999999999999' WHERE interface = 'orders'")
+    changed = play.change(both.erp_url, 3, 1)
+    loaded = both.fetch("orders")
+    assert (loaded.created, loaded.changed) == (0, len(changed))
+    assert loaded.unchanged > 1900
+    assert both.fetch("orders").staged == 0
+    assert len(play.change(both.erp_url, 2, 2)) == both.fetch("orders").changed
+
+
 def test_a_repaired_order_is_loaded_and_no_longer_waits(both: BothSides) -> None:
     both.fetch_all(full=True)
     row = both.suite_rows("SELECT key FROM erp_sync_quarantine WHERE interface = 'orders' LIMIT 1")[0]
