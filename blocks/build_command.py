@@ -29,7 +29,7 @@ _JUNIT_LIMIT = 32 * 1024 * 1024
 
 
 class BuildResultWrong(NakomingError):
-    """A build ended well, but what it says is not what lies there."""
+    """A build ended well, but what it says is not what lies there. `data` holds its output."""
 
     template = "The build of revision {revision} cannot be used: {reason}."
     code = "NK5040"
@@ -184,7 +184,7 @@ class BuildCommand(_VendorCommand, Block):
         report = read_report(result, _BuildReport)
         artefact = (out / report.path).resolve()
         if reason := _wrong(report, artefact, out.resolve(), revision):
-            raise BuildResultWrong(revision=revision, reason=reason)
+            raise BuildResultWrong(revision=revision, reason=reason, output=result.output)
         return BuildResult(
             artefact=artefact,
             sha256=report.sha256,

@@ -54,7 +54,7 @@ class ArtefactMissing(NakomingError):
 
 
 class ReportInvalid(NakomingError):
-    """A command ended well and did not say what it must say."""
+    """A command ended well and did not say what it must say. `data` holds output and exit_code."""
 
     template = (
         "The command {program!r} must print a JSON object with {expected} as its last line; "
@@ -145,8 +145,13 @@ def read_report(result: CommandResult, kind: type[_ReportT]) -> _ReportT:
                 found = "; ".join(
                     f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
                 )
-                raise ReportInvalid(program=result.program, expected=expected, found=found) from error
-    raise ReportInvalid(program=result.program, expected=expected, found=result.last_line[:500])
+                raise _unsaid(result, expected, found) from error
+    raise _unsaid(result, expected, result.last_line[:500])
+
+
+def _unsaid(result: CommandResult, expected: str, found: str) -> ReportInvalid:
+    said = {"output": result.output, "exit_code": result.exit_code}
+    return ReportInvalid(program=result.program, expected=expected, found=found, **said)
 
 
 def _json_object(line: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from blocks.command import run_command
 from blocks.command_template import (
     ArtefactChanged,
+    ArtefactMissing,
     check_template,
     checked_identifier,
     expect_sha256,
@@ -24,6 +25,7 @@ from blocks.health_check import ServiceFacts, verify_service
 from blocks.secrets import SecretReference, resolve
 from blocks.ssh import SshHost
 from blocks.verdict import keep
+from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:
     from blocks.command_result import CommandResult
@@ -35,6 +37,13 @@ _PLACES = ("action", "customer", "environment", "artefact", "sha256")
 def _checked_command(command: list[str]) -> list[str]:
     check_template(command, _PLACES, required=("action", "customer", "environment", "artefact"))
     return command
+
+
+class ScriptMissing(NakomingError):
+    """The script is not there; nothing was done."""
+
+    template = "The deploy script {path} cannot be read: {reason}. Put it back, or correct its block."
+    code = "NK5035"
 
 
 class _Report(BaseModel):
@@ -158,6 +167,7 @@ class DeployScript(Block):
 
         Raises:
             ArtefactChanged: it is not the approved one; nothing was done.
+            ScriptMissing: the script is not there; nothing was done.
             CommandFailed: the script said no.
             CommandTimedOut: it was ended.
             ReportInvalid: it did not say what it left behind.
@@ -189,10 +199,17 @@ class DeployScript(Block):
         return verify_service(url, version=version, sha256=sha256, timeout=self.health_timeout)
 
     def script_digest(self) -> str:
-        """Return the SHA-256 of the script, read where it runs."""
+        """Return the SHA-256 of the script, read where it runs.
+
+        Raises:
+            ScriptMissing: it is not there; over SSH `RemoteFileMissing`.
+        """
         if self.ssh is not None:
             return self.ssh.sha256(str(self.script))
-        return file_sha256((self.working_folder or Path()) / self.script)
+        try:
+            return file_sha256((self.working_folder or Path()) / self.script)
+        except ArtefactMissing as missing:
+            raise ScriptMissing(**missing.data) from missing
 
     def check(self) -> tuple[str, ...]:
         """Read the script where it runs; returns what was found, one sentence each."""

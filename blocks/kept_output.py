@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _REMOVED = REDACTED.encode()
+_LAST_BYTES = 64 * 1024
 # Everything but tab and newline: PostgreSQL refuses NUL, escape sequences would steer an operator's terminal.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def last_part(output: str, limit: int = _LAST_BYTES) -> str:
+    """The end of an output, of at most `limit` bytes: what is kept with a step of a case."""
+    data = output.encode()
+    return output if len(data) <= limit else data[-limit:].decode(errors="ignore")
 
 
 class KeptOutput:

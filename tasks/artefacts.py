@@ -7,17 +7,23 @@ import shutil
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from blocks.build_command import BuildCommand, BuildResult, BuildResultWrong, TestCommand, TestReportMissing
 from blocks.command_result import CommandFailed, CommandTimedOut
+from blocks.command_template import ReportInvalid
+from blocks.kept_output import last_part
 from tasks.blocks import load_block
 from tasks.installation import settings
 from tasks.junit import JunitInvalid, judge, parse_junit
 from tasks.steps import Work, repeat, step
 
-_OUTPUT_KEPT = 4000
+if TYPE_CHECKING:
+    from nakoming.errors import NakomingError
+
+_REASON_LIMIT = 4000
 
 
 class Artefact(BaseModel):
@@ -37,16 +43,20 @@ class Artefact(BaseModel):
 
 
 class Built(BaseModel):
-    """How a build ended: an artefact, or the reason why the revision cannot be used."""
+    """How a build ended: an artefact, or the reason why the revision cannot be used.
+
+    `output` is the end of what the command printed; cases of before it was kept have none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     artefact: Artefact | None
     reason: str
+    output: str = ""
 
 
 class Tested(BaseModel):
-    """How a test run ended. `failed` lists name and message of each red test."""
+    """How a test run ended. `failed` lists name and message of each red test; `output` as of `Built`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,6 +64,7 @@ class Tested(BaseModel):
     reason: str
     total: int
     failed: list[tuple[str, str]]
+    output: str = ""
 
 
 @step(
@@ -63,17 +74,19 @@ class Tested(BaseModel):
 def build_artefact(work: Work, *, command: str, revision: str) -> Built:
     """Have the vendor's command build a revision (S-2.3.2d); a revision that does not build is no error.
 
+    One whose build hangs is ended and goes back likewise: only the builder can say what to do with it.
+
     Raises:
-        CommandTimedOut: the command hung and was ended.
         NakomingError: the command is missing or cannot be run.
     """
     del work
     with tempfile.TemporaryDirectory(dir=_folder()) as out:
         try:
             built = load_block(BuildCommand, command).build(revision, out=Path(out))
-        except (CommandFailed, BuildResultWrong) as failed:
-            return Built(artefact=None, reason=_shortened(str(failed)))
-        return Built(artefact=_kept(built), reason=f"built in {built.duration.total_seconds():.1f} s")
+        except (CommandFailed, CommandTimedOut, ReportInvalid, BuildResultWrong) as failed:
+            return Built(artefact=None, reason=_shortened(str(failed)), output=_said(failed))
+        reason = f"built in {built.duration.total_seconds():.1f} s"
+        return Built(artefact=_kept(built), reason=reason, output=last_part(built.output))
 
 
 @step(
@@ -87,12 +100,26 @@ def test_artefact(work: Work, *, command: str, artefact: Artefact) -> Tested:
         tool = load_block(TestCommand, command)
         try:
             run = tool.test(artefact.path, sha256=artefact.sha256, junit=Path(folder) / "report.xml")
-            report = parse_junit(run.junit)
-        except (TestReportMissing, JunitInvalid, CommandTimedOut) as unreadable:
-            return Tested(green=False, reason=_shortened(str(unreadable)), total=0, failed=[])
+        except (TestReportMissing, CommandTimedOut) as unreadable:
+            return _unjudged(unreadable, _said(unreadable))
+    output = last_part(run.output)
+    try:
+        report = parse_junit(run.junit)
+    except JunitInvalid as unreadable:
+        return _unjudged(unreadable, output)
     verdict = judge(report, run.exit_code)
     failed = [(test.name, test.message) for test in report.failed]
-    return Tested(green=verdict.green, reason=verdict.reason, total=report.total, failed=failed)
+    return Tested(
+        green=verdict.green, reason=verdict.reason, total=report.total, failed=failed, output=output
+    )
+
+
+def _unjudged(why: NakomingError, output: str) -> Tested:
+    return Tested(green=False, reason=_shortened(str(why)), total=0, failed=[], output=output)
+
+
+def _said(failed: NakomingError) -> str:
+    return last_part(failed.data.get("output", ""))
 
 
 def _folder() -> Path:
@@ -118,4 +145,4 @@ def _kept(built: BuildResult) -> Artefact:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _OUTPUT_KEPT else f"{text[:_OUTPUT_KEPT]}…"
+    return text if len(text) <= _REASON_LIMIT else f"{text[:_REASON_LIMIT]}…"

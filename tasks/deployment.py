@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from blocks import verdict
-from blocks.command_result import CommandFailed, CommandTimedOut
-from blocks.command_template import ReportInvalid
-from blocks.deploy_script import DeployResult, DeployScript
+from blocks.command_result import (
+    CommandFailed,
+    CommandMissing,
+    CommandNotExecutable,
+    CommandTimedOut,
+    WorkingFolderMissing,
+)
+from blocks.command_template import ArtefactChanged, ArtefactMissing, ReportInvalid
+from blocks.deploy_script import DeployResult, DeployScript, ScriptMissing
 from blocks.health_check import HealthCheckFailed
+from blocks.kept_output import last_part
 from nakoming.errors import NakomingError
 from tasks import shared_things
 from tasks.blocks import load_block
 from tasks.installation import settings
 from tasks.shared_things import leased
-from tasks.steps import CannotTell, DidNotHappen, Happened, Work, ask, repeat, step
+from tasks.steps import CannotTell, CleanFailure, DidNotHappen, Happened, Work, ask, repeat, step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +32,16 @@ if TYPE_CHECKING:
     from tasks.artefacts import Artefact
 
 _TIMEOUT = timedelta(minutes=35)
-_OUTPUT_KEPT = 4000
+_REASON_LIMIT = 4000
+# Each of these comes before the script is started.
+_NOTHING_DONE = (
+    ArtefactChanged,
+    ArtefactMissing,
+    CommandMissing,
+    CommandNotExecutable,
+    ScriptMissing,
+    WorkingFolderMissing,
+)
 
 
 class Target(BaseModel):
@@ -53,10 +69,18 @@ class Standing(BaseModel):
     url: str | None
 
 
+class Looked(Standing):
+    """The same, with the digest of the script that would change it; none when an earlier version looked."""
+
+    script_sha256: str | None = None
+
+
 class Installed(BaseModel):
     """How an installation or rollback ended; `ok` only when the service itself answered rightly.
 
-    `script_sha256` is the digest of the script that did it: the same on acceptance and production.
+    `script_sha256` is the digest of the script that did it: the same on acceptance and production. `output`
+    is the end of what it printed, without secrets, and `exit_code` how it ended: none when that was not seen,
+    or when an earlier version installed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,6 +91,8 @@ class Installed(BaseModel):
     version: str | None
     url: str | None
     script_sha256: str | None
+    output: str = ""
+    exit_code: int | None = None
 
 
 def is_installed(
@@ -80,15 +106,14 @@ def is_installed(
     script = load_block(DeployScript, target.block)
     try:
         if code := verdict.read(_verdict_file(work)):
-            return Happened(
-                _refused(f"The deploy script ended with exit code {code}; 0 is expected.", script)
-            )
+            reason = f"The deploy script ended with exit code {code}; 0 is expected."
+            return Happened(_refused(reason, script, exit_code=code))
         status = script.status(target.customer, target.environment)
     except NakomingError:
         return CannotTell()
     if status.installed_sha256 != artefact.sha256 or not status.healthy:
         return DidNotHappen()
-    return Happened(_verified(script, artefact, status.url, script.script_digest()))
+    return Happened(_verified(script, artefact, status.url, _digest(script)))
 
 
 @step(doubt=ask(is_installed), timeout=_TIMEOUT)
@@ -97,23 +122,27 @@ def install(work: Work, *, target: Target, artefact: Artefact) -> Installed:
 
     Raises:
         ResourceBusy: another case works on this environment.
-        NakomingError: the script is missing, or the artefact is not the one that was tested.
+        CleanFailure: the script is missing, or the artefact is not the one that was tested.
     """
-    script, said = load_block(DeployScript, target.block), _verdict_file(work)
+    script, verdict_file = load_block(DeployScript, target.block), _verdict_file(work)
     with leased(work, target.resource, lease=_TIMEOUT):
-        said.parent.mkdir(parents=True, exist_ok=True)
-        said.unlink(missing_ok=True)
+        verdict_file.parent.mkdir(parents=True, exist_ok=True)
+        verdict_file.unlink(missing_ok=True)
         try:
             done = script.install(
                 artefact.path,
                 sha256=artefact.sha256,
                 customer=target.customer,
                 environment=target.environment,
-                verdict=said,
+                verdict=verdict_file,
             )
+        except _NOTHING_DONE as missing:
+            raise CleanFailure(reason=str(missing)) from missing
         except (CommandFailed, CommandTimedOut, ReportInvalid) as failed:
-            return _refused(str(failed), script)
-        return _verified(script, artefact, done.status.url, done.script_sha256)
+            said = failed.data
+            return _refused(str(failed), script, output=said["output"], exit_code=said["exit_code"])
+        verified = _verified(script, artefact, done.status.url, done.script_sha256)
+    return verified.model_copy(update=_said(done))
 
 
 @step(
@@ -138,11 +167,19 @@ def roll_back(work: Work, *, target: Target, artefact: Artefact, before: Standin
 
 
 @step(doubt=repeat("it only looks"), timeout=timedelta(minutes=2))
-def look_at(work: Work, *, target: Target) -> Standing:
-    """What is installed on an environment now."""
+def look_at(work: Work, *, target: Target) -> Looked:
+    """What is installed on an environment now, and by which script it would be changed.
+
+    Raises:
+        ScriptMissing: there is none.
+    """
     del work
-    status = load_block(DeployScript, target.block).status(target.customer, target.environment)
-    return Standing(sha256=status.installed_sha256, version=status.version, url=status.url)
+    script = load_block(DeployScript, target.block)
+    digest = script.script_digest()
+    status = script.status(target.customer, target.environment)
+    return Looked(
+        sha256=status.installed_sha256, version=status.version, url=status.url, script_sha256=digest
+    )
 
 
 def _verdict_file(work: Work) -> Path:
@@ -150,7 +187,9 @@ def _verdict_file(work: Work) -> Path:
     return settings().home / "verdicts" / f"{work.key}-{work.attempt}"
 
 
-def _verified(script: DeployScript, artefact: Artefact, url: str | None, script_sha256: str) -> Installed:
+def _verified(
+    script: DeployScript, artefact: Artefact, url: str | None, script_sha256: str | None
+) -> Installed:
     ok, reason = True, "health, version and digest verified"
     if url is None:
         ok, reason = False, "the script names no address to verify"
@@ -169,10 +208,29 @@ def _verified(script: DeployScript, artefact: Artefact, url: str | None, script_
     )
 
 
-def _refused(reason: str, script: DeployScript) -> Installed:
-    digest = script.script_digest()
-    reason = reason[:_OUTPUT_KEPT]
-    return Installed(ok=False, reason=reason, sha256=None, version=None, url=None, script_sha256=digest)
+def _refused(reason: str, script: DeployScript, *, exit_code: int, output: str = "") -> Installed:
+    return Installed(
+        ok=False,
+        reason=reason[:_REASON_LIMIT],
+        sha256=None,
+        version=None,
+        url=None,
+        script_sha256=_digest(script),
+        output=last_part(output),
+        exit_code=exit_code,
+    )
+
+
+def _digest(script: DeployScript) -> str | None:
+    """The script's digest where it still lies there: what it did stands, also when it is gone since."""
+    try:
+        return script.script_digest()
+    except NakomingError:
+        return None
+
+
+def _said(done: DeployResult) -> dict[str, Any]:
+    return {"output": last_part(done.output), "exit_code": done.exit_code}
 
 
 def _result(done: DeployResult, *, ok: bool, reason: str) -> Installed:
@@ -183,4 +241,5 @@ def _result(done: DeployResult, *, ok: bool, reason: str) -> Installed:
         version=done.status.version,
         url=done.status.url,
         script_sha256=done.script_sha256,
+        **_said(done),
     )

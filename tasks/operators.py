@@ -47,6 +47,12 @@ def tell_rolled_back(tx: Tx, lease: Lease, step: str, error: str) -> None:
     _tell(tx, key, "rolled_back", lease.key, {"step": step, "error": _line(error)}, lease.case_id)
 
 
+def tell_script_changed(tx: Tx, lease: Lease, step: str, why: str) -> None:
+    """Nothing was installed on production: its script is not the one that installed the beta (S-2.6.3)."""
+    key = f"operators/script/{lease.case_id}/{step}"
+    _tell(tx, key, "script_changed", lease.key, {"step": step, "error": _line(why)}, lease.case_id)
+
+
 def tell_unproven(tx: Tx, gate: Gate) -> None:
     """Silence was to be consent, and nothing proves that the notice arrived (S-2.6.4): the question stays."""
     notices = [mail for mail in outbox.of_gate(tx, gate.id) if mail.kind in outbox.NOTICES]

@@ -31,7 +31,14 @@ def list_(
 
 
 @app.command()
-def show(key: Key, *, as_json: Json = False) -> None:
+def show(
+    key: Key,
+    *,
+    output: Annotated[
+        str | None, typer.Option(metavar="STEP", help="Print only what the command of this step printed.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show one case: how it stands, what it waits for, and all that happened, with evidence numbers.
 
     Mails stand with their arrival grade: relayed (our relay took it), accepted (the recipient's mail server
@@ -39,7 +46,10 @@ def show(key: Key, *, as_json: Json = False) -> None:
     """
     from deployments.cli import case_view
 
-    case_view.show(key, as_json=as_json)
+    if output is None:
+        case_view.show(key, as_json=as_json)
+    else:
+        case_view.show_output(key, output)
 
 
 @app.command()

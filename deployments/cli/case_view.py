@@ -6,7 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from deployments.cli import printing
-from nakoming.records import agreements, answers, case_runs, cases, gates, timeline
+from deployments.cli.errors import NoOutputKept
+from nakoming.records import agreements, answers, case_runs, cases, gates, steps, timeline
+from nakoming.records.errors import KeyMissing
 from nakoming.records.timeline import ItemKind
 from tasks.installation import records
 
@@ -75,6 +77,7 @@ def show(key: str, *, as_json: bool) -> None:
         waits = timeline.waits(tx, case)
         runs = case_runs.of_case(tx, case.id)
         asked = _gates(tx, case)
+        kept = {name: len(said.encode()) for name, said in _outputs(tx, case).items()}
         now = tx.now
     if as_json:
         more = {
@@ -87,6 +90,7 @@ def show(key: str, *, as_json: bool) -> None:
             "prefect_runs": runs,
             "waits": [wait.as_data() for wait in waits],
             "gates": asked,
+            "output_bytes": kept,
             "timeline": [item.as_data() for item in items],
         }
         printing.emit(_summary(case) | more)
@@ -101,6 +105,32 @@ def show(key: str, *, as_json: bool) -> None:
     printing.table(
         ("when", "kind", "name", "what", "evidence"), lines, title="What happened", empty="Nothing yet."
     )
+    if kept:
+        sizes = [(name, f"{size} bytes") for name, size in kept.items()]
+        printing.table(("step", "size"), sizes, title="Output kept (--output STEP prints it)")
+
+
+def show_output(key: str, step: str) -> None:
+    """Print what the command of a step printed; `NoOutputKept` when nothing of it is kept."""
+    with records().read() as tx:
+        outputs = _outputs(tx, cases.by_key(tx, key))
+    if step not in outputs:
+        raise NoOutputKept(key=key, step=step, kept=", ".join(outputs) or "none")
+    printing.line(outputs[step].rstrip("\n"))
+
+
+def _outputs(tx: Tx, case: Case) -> dict[str, str]:
+    """What commands printed, by step; nothing where the customer's key is gone."""
+    try:
+        done = steps.finished(tx, case.id, case.customer)
+    except KeyMissing:
+        return {}
+    told = {
+        name: made["output"]
+        for name, (_, made) in done.items()
+        if isinstance(made, dict) and "output" in made
+    }
+    return {name: said for name, said in told.items() if isinstance(said, str) and said}
 
 
 def _show_head(case: Case, runs: list[str]) -> None:

@@ -265,3 +265,11 @@ class RepairMalformed(UsageError):
 
     template: ClassVar[str] = "'{text}' is no repair; allowed: COLUMN=VALUE, such as qty=12."
     code: ClassVar[str] = "NK7354"
+
+
+class NoOutputKept(NakomingError):
+    """A step of a case printed nothing that was kept."""
+
+    template: ClassVar[str] = "Case {key} kept no output of step '{step}'; it kept that of: {kept}."
+    code: ClassVar[str] = "NK7174"
+    exit_status: ClassVar[int] = 4

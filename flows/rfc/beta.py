@@ -60,6 +60,12 @@ def installed_on_acceptance(case: CaseRun, number: int, artefact: Artefact) -> B
     return Beta(artefact=artefact, installed=done, installed_at=at, built_on=built_on)
 
 
+def why_not_installed(case: CaseRun, number: int) -> str | None:
+    """What the installation of a round's beta said when it failed; none when it did not, or was not tried."""
+    _, installed = case.finished.get(f"beta/{number}/install", (None, {"ok": True}))
+    return None if installed["ok"] else str(installed["reason"])
+
+
 def ask_acceptance(case: CaseRun, request: Request, number: int, beta: Beta, planned_on: date | None) -> str:
     """Ask the customer to accept; the name of the gate. Silence is never consent here (S-2.3.2g)."""
     case.stage("acceptance", number)

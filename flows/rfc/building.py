@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.rfc import beta
 from nakoming.records.events import Event
 from tasks.artefacts import build_artefact, test_artefact
 from tasks.questions import desk_of
@@ -30,6 +31,8 @@ def built_and_tested(case: CaseRun, request: Request, number: int, why: str) -> 
     """The artefact of this round when it was built and every test is green; else why it goes back."""
     case.stage("build", number)
     gate = f"build/{number}/revision"
+    refused = beta.why_not_installed(case, number - 1)
+    why = why if refused is None else f"{why} {refused}"
     case.ask(gate, lambda tx: _ready(tx, case, request, gate, why))
     revision = case.answer(gate).facts["revision"]
     command = request.build_command

@@ -33,6 +33,7 @@ class Went(StrEnum):
     LIVE = "live"
     REJECTED = "rejected"
     OVERTAKEN = "overtaken"
+    SCRIPT_CHANGED = "script_changed"
     ROLLED_BACK = "rolled_back"
 
 
@@ -80,8 +81,9 @@ def taken_into_production(
         slot = _slot(case, name, beta, accepted_at, planned_on)
         if not case.wait_until(f"{name}/window", slot.start_at, slot.why, unless=gate, facts=slot.facts):
             continue  # the acceptance was taken back, or another release planned, while the case waited
-        if not _still_built_on(case, name, beta):
-            return Result(Went.OVERTAKEN, "Production holds another version than this one was built on.")
+        hindered = _hindered(case, name, beta)
+        if hindered is not None:
+            return hindered
         try:
             done = _installed(case, number, beta, gate, slot)
         except (GateReopened, FactChanged):
@@ -130,9 +132,34 @@ def _slot(case: CaseRun, name: str, beta: Beta, accepted_at: datetime, planned_o
     return _Slot(start_at, last_start_at, found["why"], found.get("release"))
 
 
-def _still_built_on(case: CaseRun, name: str, beta: Beta) -> bool:
+def _hindered(case: CaseRun, name: str, beta: Beta) -> Result | None:
+    """Why this beta may not be installed any more; nothing is installed then, and it is built anew."""
     stands = case.do(f"{name}/look", look_at, target=target(case, "production"))
-    return stands.sha256 in {beta.built_on.sha256, beta.artefact.sha256}
+    if stands.sha256 not in {beta.built_on.sha256, beta.artefact.sha256}:
+        return Result(Went.OVERTAKEN, _overtaken(beta.built_on, stands))
+    tried, now = beta.installed.script_sha256, stands.script_sha256
+    if tried is None or now is None or tried == now:  # none where an earlier version looked
+        return None
+    return _script_changed(case, name, tried, now)
+
+
+def _overtaken(built_on: Standing, stands: Standing) -> str:
+    return (
+        "Production holds another version than this one was built on: "
+        f"{stands.version or 'nothing'} in place of {built_on.version or 'nothing'}."
+    )
+
+
+def _script_changed(case: CaseRun, name: str, tried: str, now: str) -> Result:
+    """One script for acceptance and production (S-2.6.3): with another one the beta was no rehearsal."""
+    why = (
+        f"The deploy script of production (SHA-256 {now}) is not the one that installed the beta "
+        f"({tried}). Nothing was installed; a new beta is made with the script of now."
+    )
+    refused = {"reason": why, "environment": "production"}
+    case.prove(f"{name}/refused", Event.DEPLOYMENT_FAILED, clause="S-2.6.3", **refused)
+    case.record(f"{name}/operators", lambda tx: operators.tell_script_changed(tx, case.lease, name, why))
+    return Result(Went.SCRIPT_CHANGED, why)
 
 
 def _verified(case: CaseRun, number: int, beta: Beta, done: Installed, planned_on: date | None) -> Result:

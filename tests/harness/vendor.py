@@ -38,12 +38,15 @@ sys.exit(3 if sys.argv[1] == "install" else ended.returncode)
 
 
 def break_production(root: Path, customer: str, script: str = FAILING_SCRIPT) -> None:
-    """From now on the deploy script of production installs, and then says that it failed."""
+    """From now on the deploy script of production installs, and then says that it failed.
+
+    It is the same script as before, and runs under another: what fails is production.
+    """
     file = root / "failing_deploy.py"
     file.write_text(script, encoding="utf-8")
     block = DeployScript.load(f"{customer}-production")
     command = [sys.executable, str(file), *block.command[3:]]
-    changed = DeployScript(**(block.model_dump() | {"command": command, "script": file}))
+    changed = DeployScript(**(block.model_dump() | {"command": command}))
     changed.save(f"{customer}-production", overwrite=True)
 
 

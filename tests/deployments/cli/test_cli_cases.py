@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import func, select
 
-from nakoming.records import cases, clock, outbox, reservations, schema
+from nakoming.records import cases, clock, outbox, reservations, schema, steps
 from nakoming.records.errors import LeaseLost
 from nakoming.records.owners import this_process
 from tests.deployments.cli.conftest import KEY, judged
@@ -111,3 +111,23 @@ def test_what_cannot_be_withdrawn_says_why(street: Walker, nakoming: Callable[..
 def test_an_unknown_customer_is_not_an_empty_list(records: Records, nakoming: Callable[..., Ended]) -> None:
     del records
     assert nakoming("case", "list", "--customer", "acme").status == 4
+
+
+def test_what_a_command_printed_is_counted_and_printed_when_asked_for(
+    street: Walker, nakoming: Callable[..., Ended]
+) -> None:
+    assert "Output kept" not in nakoming("case", "show", KEY).out
+    with street.records.write() as tx:
+        lease = cases.acquire(tx, street.case.id, this_process())
+        made = {"ok": False, "output": "unpacking\n\x1b[2Jthe disk is worn\n"}
+        steps.record(tx, lease, "production/1/install", "0" * 64, made, output_digest="0" * 64)
+        cases.wait(tx, lease, [])
+    assert nakoming("case", "show", KEY, "--json").data["output_bytes"] == {"production/1/install": 31}
+    shown = nakoming("case", "show", KEY).out
+    assert "31 bytes" in shown
+    assert "the disk is worn" not in shown
+    printed = nakoming("case", "show", KEY, "--output", "production/1/install")
+    assert printed.out == "unpacking\n�[2Jthe disk is worn\n"
+    unknown = nakoming("case", "show", KEY, "--output", "test/1/run")
+    assert unknown.status == 4
+    assert "kept no output of step 'test/1/run'; it kept that of: production/1/install." in unknown.err
