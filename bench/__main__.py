@@ -20,6 +20,7 @@ from bench import figures, pages
 BENCHMARKS = {
     "gate-wake": "bench.gate_wake",
     "step-overhead": "bench.step_overhead",
+    "warm-worker": "bench.warm_worker",
     "waiting-cases": "bench.waiting_cases",
     "evidence-verify": "bench.evidence_verify",
     "portal-post": "bench.portal_post",

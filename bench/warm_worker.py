@@ -1,20 +1,16 @@
 """How long from the Resume of a suspended run to the first line of its flow?
 
-    python bench/warm_worker.py [--runs 50] [--peer-runs 3]
-
-Starts its own Prefect server (SQLite, in a temporary directory, on a free port of loopback), a warm worker,
-and for comparison Prefect's process worker. Prints a table; times are milliseconds from the call of Resume.
-All processes read the same clock (CLOCK_MONOTONIC).
+A Prefect server (SQLite, in a temporary directory, on a free port of loopback) and a warm worker; the peer is
+Prefect's process worker. All times are from the call of Resume; all processes read the same clock
+(CLOCK_MONOTONIC).
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import math
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +19,8 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bench.figures import Figure, high, machine, median
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -43,6 +41,7 @@ def waits(marks: str) -> None:
 """
 STAGES = ("Resume answered", "event arrived", "claimed", "forked", "first line")
 LIMIT_SECONDS = 60.0
+PEER_RUNS = 3
 
 
 @contextmanager
@@ -179,32 +178,33 @@ async def process(project: Path, runs: int) -> list[list[float]]:
             await worker.wait()
 
 
-def report(name: str, times: list[list[float]]) -> None:
-    """Print median and 95 % of each stage."""
-    print(f"\n{name}, n = {len(times)} (milliseconds after Resume)")
-    for index, stage in enumerate(STAGES):
-        column = sorted(row[index] for row in times)
-        if not math.isnan(column[0]):  # the peer has no such stage
-            high = column[min(len(column) - 1, int(0.95 * len(column)))]
-            print(f"  {stage:<16} median {statistics.median(column):8.1f}   95 % {high:8.1f}")
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=50)
-    parser.add_argument("--peer-runs", type=int, default=3)
-    options = parser.parse_args()
+def run(count: int = 50, *, peers: bool = True) -> list[Figure]:
+    """Resume a run `count` times, and `PEER_RUNS` times on the peer."""
+    at_start = machine()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home, project = Path(folder, "home"), Path(folder, "project")
         home.mkdir()
         project.mkdir()
         (project / "waits_flow.py").write_text(FLOW)
         with prefect_server(home):
-            report("Warm worker", asyncio.run(warm(project, options.runs)))
-            if options.peer_runs:
-                report("Prefect's process worker", asyncio.run(process(project, options.peer_runs)))
+            ours = asyncio.run(warm(project, count))
+            theirs = asyncio.run(process(project, PEER_RUNS)) if peers else []
+    return [figure for stage in STAGES for figure in _figures(stage, ours, theirs, at_start)]
 
 
-if __name__ == "__main__":
-    main()
+def _figures(
+    stage: str, ours: list[list[float]], theirs: list[list[float]], at_start: dict[str, Any]
+) -> Iterator[Figure]:
+    """Median and 95 % of a stage; the peer has only some stages."""
+    at = STAGES.index(stage)
+    mine = [row[at] for row in ours]
+    peer = [row[at] for row in theirs if not math.isnan(row[at])]
+    for what, of in (("median", median), ("95 %", high)):
+        yield Figure(
+            name=f"warm-worker/{stage}, {what}",
+            value=of(mine),
+            unit="ms",
+            peer=f"Prefect's process worker, {what} of {len(peer)}" if peer else None,
+            peer_value=of(peer) if peer else None,
+            machine=at_start,
+        )

@@ -91,6 +91,7 @@ def test_stamps_of_another_process_are_read_in_order(tmp_path: Path) -> None:
         "odbc-read",
         "portal-post",
         "step-overhead",
+        "warm-worker",
     ],
 )
 def test_a_benchmark_runs(name: str, tmp_path: Path) -> None:
@@ -98,9 +99,37 @@ def test_a_benchmark_runs(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_a_few_waiting_cases_are_measured() -> None:
+    program = (
+        "import json; from bench import figures, waiting_cases; "
+        "found = waiting_cases.run(1, many=30, in_prefect=3); "
+        "print(json.dumps([figures.as_whole(each) for each in found]))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    woken, reconciled = json.loads(ran.stdout.splitlines()[-1])
+    assert woken["name"] == "waiting-cases/wake one of 30"
+    assert (woken["value"] > 0, woken["peer_value"] > 0) == (True, True)
+    assert reconciled["name"] == "waiting-cases/reconciler's pass at 30"
+    assert reconciled["value"] > 0
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["gate-wake", "demo"])
 def test_a_whole_system_is_measured(name: str, tmp_path: Path) -> None:
     assert _measured(name, tmp_path)
+
+
+def test_every_benchmark_is_in_the_list() -> None:
+    """A module that measures is named, so that `make bench` runs it."""
+    measuring = {
+        f"bench.{path.stem}"
+        for path in (ROOT / "bench").glob("*.py")
+        if "\ndef run(" in path.read_text(encoding="utf-8")
+    }
+    assert measuring == set(BENCHMARKS.values())
 
 
 def test_every_benchmark_has_a_module() -> None:
