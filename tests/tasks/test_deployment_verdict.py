@@ -99,11 +99,12 @@ def service(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("ends", "kept", "outcome"),
+    ("ends", "kept", "stays", "outcome"),
     [
-        (3, True, "failed: The deploy script ended with exi"),
-        (0, True, "installed"),
-        (3, False, "installed"),  # nobody knows what it said: the environment is believed
+        (3, True, True, "failed: The deploy script ended with exi"),
+        (3, True, False, "failed: The deploy script ended with exi"),  # what it said stands without it
+        (0, True, True, "installed"),
+        (3, False, True, "installed"),  # nobody knows what it said: the environment is believed
     ],
 )
 def test_what_the_script_called_failed_is_not_taken_as_installed(
@@ -115,6 +116,7 @@ def test_what_the_script_called_failed_is_not_taken_as_installed(
     ends: int,
     *,
     kept: bool,
+    stays: bool,
     outcome: str,
 ) -> None:
     script = tmp_path / "deploy.py"
@@ -141,6 +143,8 @@ def test_what_the_script_called_failed_is_not_taken_as_installed(
         assert said.read_text() == f"{ends}\n"
         if not kept:
             said.unlink()
+        if not stays:
+            script.unlink()
         with records.write() as tx:
             clock.move(tx.connection, timedelta(hours=1))
         assert walker(records).enter() == outcome
