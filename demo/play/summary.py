@@ -25,19 +25,22 @@ if TYPE_CHECKING:
     from nakoming.records.gate_model import AnswerRecord, Gate
     from nakoming.records.store import Records, Tx
 
+    Entered = list[tuple[datetime, str]]
+
 _SYSTEM = "Nakoming"
 _SHORT = 20  # a fact that fits in a line of the table
 _FACTS = {
-    Event.RFC_RECEIVED: ("intake", "Received, requester authorised"),
-    Event.RFC_CONFIRMED: ("intake", "Request confirmed"),
-    Event.BUILD_MADE: ("build", "Artefact built"),
-    Event.TEST_FAILED: ("test", "Tests red: back to build"),
-    Event.TEST_PASSED: ("test", "Tests green"),
-    Event.BETA_INSTALLED: ("beta", "Installed and verified"),
-    Event.PRODUCTION_INSTALLED: ("production", "Installed and verified"),
-    Event.DEPLOYMENT_FAILED: ("beta", "Installation failed"),
-    Event.TERM_BREACHED: ("production", "A term was breached"),
-    Event.RFC_CLOSED: ("closing", "Closed, customer told"),
+    Event.RFC_RECEIVED: "Received, requester authorised",
+    Event.RFC_CONFIRMED: "Request confirmed",
+    Event.BUILD_MADE: "Artefact built",
+    Event.TEST_FAILED: "Tests red: back to build",
+    Event.TEST_PASSED: "Tests green",
+    Event.BETA_INSTALLED: "Installed and verified",
+    Event.PRODUCTION_INSTALLED: "Installed and verified",
+    Event.DEPLOYMENT_FAILED: "Installation failed",
+    Event.DEPLOYMENT_ROLLED_BACK: "Rolled back",
+    Event.TERM_BREACHED: "A term was breached",
+    Event.RFC_CLOSED: "Closed, customer told",
 }
 
 
@@ -89,11 +92,12 @@ class Summary:
 def summarise(records: Records, case: Case) -> Summary:
     """Read what happened in a case that has ended."""
     with records.read() as tx:
-        rows = sorted((*_answers(tx, case), *_facts(tx, case)), key=lambda row: row.at)
+        done = steps.listed(tx, case.id)
+        entered = _entered(done)
+        rows = sorted((*_answers(tx, case), *_facts(tx, case, entered)), key=lambda row: row.at)
         asked = gates.of_case(tx, case.id)
         given = [answer for gate in asked for answer in answers.of_gate(tx, gate.id)]
         sent = outbox.of_case(tx, case.id)
-        done = steps.listed(tx, case.id)
         began = sorted(step.began_at for step in done)
         after = [next((at for at in began if at > answer.at), None) for answer in given]
         questions = [mail for mail in sent if mail.kind == "question" and mail.relayed_at]
@@ -104,7 +108,7 @@ def summarise(records: Records, case: Case) -> Summary:
             opened_at=case.opened_at,
             closed_at=closed_at,
             rows=tuple(rows),
-            stages=_stages(done, closed_at),
+            stages=_stages(entered, closed_at),
             to_mailbox=_median(
                 [(m.relayed_at - m.queued_at).total_seconds() for m in questions if m.relayed_at]
             ),
@@ -163,16 +167,22 @@ def _names(tx: Tx, case: Case) -> dict[str, str]:
     return {f"{side}:{person.id}": person.name for side, persons in sides.items() for person in persons}
 
 
-def _facts(tx: Tx, case: Case) -> Iterator[Row]:
+def _facts(tx: Tx, case: Case, entered: Entered) -> Iterator[Row]:
+    """What Nakoming did and found, each in the stage that the case was in then."""
     for item in timeline(tx, case):
-        known = _FACTS.get(Event(item.name)) if item.kind == ItemKind.EVIDENCE else None
-        if known:
-            yield Row(at=item.at, stage=known[0], what=known[1], who=_SYSTEM, evidence=item.evidence or "")
+        what = _FACTS.get(Event(item.name)) if item.kind == ItemKind.EVIDENCE else None
+        if what:
+            stage = next((name for at, name in reversed(entered) if at <= item.at), "intake")
+            yield Row(at=item.at, stage=stage, what=what, who=_SYSTEM, evidence=item.evidence or "")
 
 
-def _stages(done: list[steps.StepRecord], closed_at: datetime) -> dict[str, float]:
+def _entered(done: list[steps.StepRecord]) -> Entered:
+    """When the case came into which stage; each round of one again."""
+    return [(step.began_at, step.name.partition("/")[0]) for step in done if step.name.endswith("/stage")]
+
+
+def _stages(entered: Entered, closed_at: datetime) -> dict[str, float]:
     """A stage lasts from its first step until the first step of the next."""
-    entered = [(step.began_at, step.name.partition("/")[0]) for step in done if step.name.endswith("/stage")]
     spent: defaultdict[str, float] = defaultdict(float)
     ends = [at for at, _ in entered[1:]] + [closed_at]
     for (at, stage), end in zip(entered, ends, strict=True):

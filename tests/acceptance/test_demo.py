@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,9 @@ from demo.environment_folder import EnvironmentFolder
 from demo.erp import play as erp
 from demo.erp.making import sown
 from demo.play import exchange, script, shop_floor
+from demo.play.board import STAGES
 from demo.suite_service import is_running
+from nakoming.agreement.local_time import ZONE
 from nakoming.records import cases, evidence_check
 from nakoming.records.store import Records
 from nakoming.settings import Settings
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAKOMING = Path(sys.executable).with_name("nakoming")
+HEADINGS = ["Stage", "What", "Who", "When", "Evidence"]
 STAYS_UP = "The system stays up until Ctrl-C."
 
 pytestmark = pytest.mark.timeout(1200)
@@ -196,6 +200,32 @@ def test_a_request_goes_from_the_form_in_prefect_to_production(played: tuple[Hom
         home.environment["NAKOMING_PREFECT_PORT"],
     ):
         assert told in said
+
+
+def test_the_table_tells_each_stage_who_decided_when_and_by_which_evidence(played: tuple[Home, str]) -> None:
+    home, said = played
+    lines = said.splitlines()
+    heading = next(at for at, line in enumerate(lines) if line.split() == HEADINGS)
+    rows = home.figures["rows"]
+    stages = [row["stage"] for row in rows]
+    assert list(dict.fromkeys(stages)) == list(STAGES)
+    table = iter(lines[heading + 1 :])
+    for before, row in zip(["", *stages], rows, strict=False):
+        when = datetime.fromisoformat(row["at"]).astimezone(ZONE)
+        line = next(each for each in table if each.rstrip().endswith(f" {row['evidence']}"))
+        assert f" {row['who']} " in line
+        assert f"{when:%H:%M:%S}" in line
+        assert before == row["stage"] or line.split()[0] == STAGES[row["stage"]]
+
+
+def test_the_addresses_of_everything_are_told(played: tuple[Home, str]) -> None:
+    home, said = played
+    told = {
+        name.strip(): address for name, _, address in (each.partition(": ") for each in said.splitlines())
+    }
+    for name, variable in (("Prefect UI", "PREFECT"), ("Portal", "PORTAL"), ("Mailboxes", "MAILBOX")):
+        port = home.environment[f"NAKOMING_{variable}_PORT"]
+        assert told[name].strip().rstrip("/") == f"http://127.0.0.1:{port}"
 
 
 def test_the_exchange_with_the_erp_is_shown_with_its_numbers(played: tuple[Home, str]) -> None:
