@@ -38,8 +38,9 @@ def erp_sync(
 
     Args:
         customer: Short name of the customer, as in its agreement.
-        mode: What changed since the last time, everything, or a comparison of both sides, which
-            changes nothing but hours and materials that somebody changed at the ERP: there the Suite wins.
+        mode: What changed since the last time, everything, or a comparison of both sides: it catches up
+            first, follows what the ERP removed, and of the ERP it changes nothing but hours and materials
+            that somebody changed there, for of those the Suite is the master.
         order: This order only; empty for all.
         subject: Name of the occasion; empty: the scheduled instant, or the run itself.
         dry_run: Do everything but the commit, and write nothing back.
@@ -66,4 +67,4 @@ def walk(case: CaseRun) -> str:
     return exchange.fetched_and_sent()
 
 
-PROCESS = Process(kind="erp_sync", revision=2, walk=walk, red=both_ways.RED)
+PROCESS = Process(kind="erp_sync", revision=3, walk=walk, red=both_ways.RED)

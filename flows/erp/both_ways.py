@@ -25,6 +25,7 @@ NOT_REACHED = "the ERP does not answer"
 REFUSED = "not all was taken: something was refused"
 DIFFERS = "the two sides differ"
 _MENDING = _TELLING = 2  # the revision that has these steps
+_CATCHING_UP = 3
 RED = frozenset({LEFT_ALONE, NOT_REACHED, REFUSED, DIFFERS})
 
 
@@ -87,6 +88,9 @@ class Exchange:
 
     def compared(self) -> str:
         """Every table on both sides, and what the Suite wrote there; what stays different is told."""
+        late = self._caught_up()
+        if late is not None:
+            return late
         found = [
             self.case.do(f"compare/1/{name}", exchange.compare, link=self.link, table=name)
             for name in exchange.INTERFACES
@@ -102,6 +106,24 @@ class Exchange:
             exchange.tell_differences(self.case, found, registered)
             return DIFFERS
         return MENDED if registered.mended else COMPARED
+
+    def _caught_up(self) -> str | None:
+        """What changed or went away since the last exchange comes in first: that is no difference.
+
+        Returns:
+            The outcome when the ERP was not reached; else none.
+        """
+        if self.case.revision < _CATCHING_UP or self.dry_run:
+            return None
+        for name in exchange.INTERFACES:
+            got = self.case.do(
+                f"fetch/1/{name}", exchange.fetch, link=self.link, table=name, full=False, order=None
+            )
+            if got.down is None:
+                got = self.case.do(f"removed/1/{name}", exchange.follow_removals, link=self.link, table=name)
+            if got.down is not None:
+                return NOT_REACHED
+        return None
 
     @property
     def _mends(self) -> bool:

@@ -1,7 +1,8 @@
 """Both sides compared, row for row and in sums: the ERP's table as it is now, and what the Suite holds of it.
 
 The ERP's rows take the same way as in a full load, into a staging table and through the contract, and are not
-loaded: what would be made or changed is the difference. Bad rows are counted apart; they wait in quarantine.
+loaded: what would be made or changed is the difference. Bad rows are counted apart, and with them what the
+Suite still holds of them from before: they wait in quarantine, where somebody sees them.
 """
 
 from __future__ import annotations
@@ -75,7 +76,11 @@ def _compared(connection: Connection, interface: Interface, checked: checking.Ch
     columns = interface.converted(checked.staging, connection.dialect.name)
     living = interface.living(checked.good(columns), checked.staging, connection.dialect.name)
     erp = staging.keep(connection, _ERP, living, interface.target_key)
-    suite = select(target).where(interface.open_rows(target)).subquery("suite")
+    mine = select(target).where(interface.open_rows(target))
+    if checked.bad:
+        known = key_text([target.c[name] for name in interface.target_key])
+        mine = mine.where(known.not_in(_held(checked, interface, connection)))
+    suite = mine.subquery("suite")
     same = upsert.same_key(interface, suite.c, erp.c)
     first = interface.target_key[0]
     key = key_text([erp.c[name] for name in interface.target_key])
@@ -95,6 +100,14 @@ def _compared(connection: Connection, interface: Interface, checked: checking.Ch
         different=_first(connection, different),
         left_over=_first(connection, left_over),
     )
+
+
+def _held(checked: checking.Checked, interface: Interface, connection: Connection) -> Select[Any]:
+    """The keys of rows that are bad at the ERP now."""
+    bad = checked.out_rows
+    key = interface.source_key_text(checked.staging, connection.dialect.name)
+    joined = select(key).join_from(checked.staging, bad, bad.c.row_id == checked.staging.c[staging.ROW_ID])
+    return joined.where(bad.c.rule.in_(interface.counting_rules), key.is_not(None))
 
 
 def _count(connection: Connection, rows: Select[Any]) -> int:

@@ -156,6 +156,26 @@ def send_back(work: Work, *, link: Link, order: str | None) -> SentBack:
     return SentBack(counts=asdict(sent))
 
 
+@step(doubt=repeat("what is removed already is left alone"), timeout=_HOUR)
+def follow_removals(work: Work, *, link: Link, table: str) -> Fetched:
+    """Remove from the Suite what the ERP no longer has, where that is found by comparing keys."""
+    wanted = interface(table)
+    if wanted.contract.deletions.by != "key_comparison":
+        return Fetched(interface=table)
+    asked = fetching.Asked(customer=work.customer, run=work.lease.key)
+    try:
+        with both_sides(work, link) as (session, engine):
+            loaded = fetching.removed(session, engine, wanted, asked, _clock(work)())
+    except REFUSALS as refused:
+        _tell_refused(work, table, str(refused))
+        return Fetched(interface=table, refused=str(refused))
+    except OtherRunLoads as other:
+        return Fetched(interface=table, refused=str(other))
+    except ErpError as failed:
+        return Fetched(interface=table, **_trouble(work, table, failed))
+    return Fetched(interface=table, counts=asdict(loaded))
+
+
 @step(doubt=repeat("it reads both sides and changes nothing"), timeout=_HOUR)
 def compare(work: Work, *, link: Link, table: str) -> SideBySide:
     """Compare one table on both sides."""

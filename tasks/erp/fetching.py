@@ -77,10 +77,22 @@ def fetch(
         for window, connection, checked in batches:
             total += _merged(source, window, connection, checked, now())
     if asked.full and interface.contract.deletions.by == "key_comparison":
-        with engine.connect() as connection, writing(connection).begin():
-            stood = loading.mark_of(connection, interface.name)
-            total += removals.follow(session, connection, interface, batch_of(asked, stood.batches, now()))
+        total += removed(session, engine, interface, asked, now())
     return total
+
+
+def removed(session: ErpSession, engine: Engine, interface: Interface, asked: Asked, at: datetime) -> Loaded:
+    """Follow what the ERP no longer has, by a comparison of the keys.
+
+    Raises:
+        TooManyGone: so many are gone that it is a fault of the ERP; nothing is removed.
+        OtherRunLoads: another run loads the same.
+        ErpError: the connection failed.
+    """
+    with engine.connect() as connection, writing(connection).begin():
+        prepare(connection)
+        stood = loading.mark_of(connection, interface.name)
+        return removals.follow(session, connection, interface, batch_of(asked, stood.batches, at))
 
 
 def columns_seen(session: ErpSession, interface: Interface) -> dict[str, ColumnSeen]:

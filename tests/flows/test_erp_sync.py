@@ -75,11 +75,33 @@ def evidence_of(records: Records) -> list[Any]:
 
 def test_a_difference_ends_red_and_the_operators_are_told(records: Records, both: BothSides) -> None:
     exchange(records, "first", mode="full").enter()
-    play.change(both.erp_url, 3, 1)
+    order = both.suite_rows("SELECT max(number) FROM production_orders")[0][0]
+    both.in_suite("UPDATE production_orders SET quantity = quantity + 1 WHERE number = :order", order=order)
     outcome = exchange(records, "night", mode="compare").enter()
     assert outcome == both_ways.DIFFERS
     assert outcome in PROCESS.red
     assert any("/differs/" in key for key in operators_mails(records))
+
+
+@pytest.mark.clause("S-2.6.7a")
+def test_what_changed_went_away_or_turned_bad_since_is_no_difference(
+    records: Records, both: BothSides
+) -> None:
+    exchange(records, "first", mode="full").enter()
+    changed = play.change(both.erp_url, 3, 1)
+    numbers = [row[0] for row in both.suite_rows("SELECT number FROM production_orders ORDER BY 1")]
+    gone, bad = [number for number in numbers if number not in {*changed, *both.mess.closed}][:2]
+    operations = "SELECT count(*) FROM operations WHERE order_number = :order"
+    assert both.suite_rows(operations, order=gone)[0][0] > 0
+    both.in_erp("DELETE FROM erp_operations WHERE order_no = :order", order=gone)
+    both.in_erp(
+        "UPDATE erp_orders SET qty = '-1', row_version = (SELECT max(row_version) + 1 FROM erp_orders) "
+        "WHERE order_no = :order",
+        order=bad,
+    )
+    assert exchange(records, "night", mode="compare").enter() == both_ways.COMPARED
+    assert both.suite_rows(operations, order=gone)[0][0] == 0
+    assert operators_mails(records) == []
 
 
 def test_what_a_contract_refuses_is_told_once_a_day(records: Records, both: BothSides) -> None:
