@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 
 REQUEST = script.read_request()
 STORY = Story(REQUEST, date(2026, 11, 23), lambda _: "")
-WORDS = {"customer_name": "Brouwer", "reference": REQUEST["reference"], "title": REQUEST["title"]}
+WORDS = {
+    "customer_name": "Brouwer",
+    "reference": REQUEST["reference"],
+    "title": REQUEST["title"],
+    "validity_least": "1",
+}
 
 
 @pytest.fixture
