@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterFlowRunId
 from prefect.context import FlowRunContext
 
-from tasks.process import work_within
+from tasks.process import Process, work_within
 from tests.harness.installation import Walker
 from tests.harness.street import accepted_beta, street
 from tests.harness.waiting import wait_for
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from nakoming.records.store import Records
+    from tasks.case_run import CaseRun
     from tests.harness.prefect_server import PrefectServer
 
 STAGES = [
@@ -117,3 +118,16 @@ def test_a_run_shows_the_stage_it_waits_in_and_none_that_ended_before(
     walker.enter()
     nodes = wait_for(walker.ends_in("quote/approval/asked"))
     assert nodes == ["stage quote", "quote/delivery/deliver", "quote/approval/asked"]
+
+
+def second_round(case: CaseRun) -> str:
+    case.stage("build", 2)
+    return "done"
+
+
+def test_a_later_round_of_a_stage_says_which_it_is(records: Records, prefect_api: PrefectServer) -> None:
+    del prefect_api
+    walker = shown(records)
+    walker.process = Process(kind="rfc", revision=1, walk=second_round)
+    assert walker.enter() == "done"
+    assert wait_for(walker.ends_in("stage build, round 2")) == ["stage build, round 2"]
