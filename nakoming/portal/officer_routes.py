@@ -18,6 +18,7 @@ from nakoming.portal.forms import read_form
 from nakoming.portal.limits import bucket_key
 from nakoming.portal.views import open_questions
 from nakoming.records import links
+from nakoming.records.errors import RecordsError
 from nakoming.records.links import address_index
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ async def health(request: Request) -> Response:
     """Whether the portal can reach the records."""
     try:
         await run_in_threadpool(_touch, _portal(request))
-    except SQLAlchemyError:
+    except (SQLAlchemyError, RecordsError):
         return JSONResponse({"status": "down", "records": "unreachable"}, status_code=503)
     return JSONResponse({"status": "ok", "records": "reachable"})
 

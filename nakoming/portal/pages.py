@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,12 @@ ICON: Final = (STATIC / "icon.svg").read_bytes()
 STYLE_PATH: Final = f"/static/portal-{hashlib.sha256(STYLE).hexdigest()[:12]}.css"
 ICON_PATH: Final = f"/static/icon-{hashlib.sha256(ICON).hexdigest()[:12]}.svg"
 _LANGUAGE_LIFETIME: Final = 180 * 24 * 3600
+_WEBADDRESS: Final = re.compile(r"https?://[^\s/]\S*")
+
+
+def is_webaddress(value: object) -> bool:
+    """Whether a fact is an address to follow and nothing else; no other scheme becomes a link."""
+    return bool(_WEBADDRESS.fullmatch(str(value)))
 
 
 class Pages:
@@ -39,6 +46,7 @@ class Pages:
             auto_reload=False,
         )
         self._environment.globals |= {"vendor": vendor, "style": STYLE_PATH, "icon": ICON_PATH}
+        self._environment.tests["webaddress"] = is_webaddress
 
     def words(self, request: Request, own: str | None = None) -> Words:
         """The reader's language: asked for, chosen before, their own in the records, or the browser's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nakoming.agreement.in_words import deadline_in_words, instant_in_words
 from nakoming.portal.filling import SEPARATOR
@@ -203,12 +203,17 @@ class Reading:
         return ", ".join(answered.get(person, person.rpartition(":")[2]) for person in persons)
 
 
+NOTHING: Final = ("", "–")
+"""Values of facts that are not shown."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenQuestion:
-    """A line in the list of open questions."""
+    """A line in the list of open questions; `about` tells apart two that ask the same of other requests."""
 
     link_id: str
     title: str
+    about: tuple[tuple[str, str], ...]
     due: str | None
     answered: bool
     reachable: bool
@@ -221,10 +226,12 @@ def open_questions(tx: Tx, sight: Sight, words: Words) -> list[OpenQuestion]:
         gate = gates.get(tx, link.gate_id)
         texts = gate.question.texts.get(words.language) or next(iter(gate.question.texts.values()))
         given = [answer.person for answer in answers.of_gate(tx, gate.id) if answer.retracted_at is None]
+        facts = texts.get("about", ())
         found.append(
             OpenQuestion(
                 link_id=link.id,
                 title=str(texts["title"]),
+                about=tuple((label, value) for label, value in facts if value not in NOTHING)[:2],
                 due=deadline_in_words(gate.due_by, words.language) if gate.due_by else None,
                 answered=link.contact.person in given,
                 reachable=gate.kind != "discharge" or link.id == sight.link.id,
