@@ -36,7 +36,7 @@ def rfc_street(
     """Take a request for change through the development street.
 
     Clauses: S-2.2.1, S-2.2.22, S-2.2.25, S-2.3.2a, S-2.3.2b, S-2.3.2c, S-2.3.2d, S-2.3.2e, S-2.3.2f,
-        S-2.3.2g, S-2.3.2h, S-2.3.3, S-2.3.4, S-2.3.6, S-2.6.7a, S-2.6.13.
+        S-2.3.2g, S-2.3.2h, S-2.3.3, S-2.3.4, S-2.3.6, S-2.6.3, S-2.6.7a, S-2.6.13.
     Gates: intake/confirmation, judgement/choice, judgement/release, quote/delivery, quote/approval,
         planning/N/proposal, planning/N/approval, requirement-analysis/N/delivery and /approval,
         functional-specification/N/delivery and /approval, technical-specification/N/delivery and /approval,
