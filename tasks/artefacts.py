@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from blocks.build_command import BuildCommand, BuildResult, BuildResultWrong, Te
 from blocks.command_result import CommandFailed, CommandTimedOut
 from blocks.command_template import ReportInvalid
 from blocks.kept_output import last_part
+from nakoming.records.errors import StorageFull
 from tasks.blocks import load_block
 from tasks.installation import settings
 from tasks.junit import JunitInvalid, judge, parse_junit
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from nakoming.errors import NakomingError
 
 _REASON_LIMIT = 4000
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Artefact(BaseModel):
@@ -129,19 +133,39 @@ def _folder() -> Path:
 
 
 def _kept(built: BuildResult) -> Artefact:
-    """Move a built file to its place, whole or not at all; the same file a second time stays as it is."""
+    """Move a built file to its place, whole or not at all; the same file a second time stays as it is.
+
+    Raises:
+        StorageFull: no room; nothing is left behind.
+    """
     artefact = Artefact(
         revision=built.revision, version=built.version, sha256=built.sha256, file=built.artefact.name
     )
     if not artefact.path.exists():
         artefact.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=artefact.path.parent)
-        with os.fdopen(descriptor, "wb") as target, built.artefact.open("rb") as source:
-            shutil.copyfileobj(source, target)
-            target.flush()
-            os.fsync(target.fileno())
-        Path(temporary).replace(artefact.path)
+        try:
+            _written(built.artefact, artefact.path)
+        except OSError as failed:
+            if failed.errno not in _NO_ROOM:
+                raise
+            reason = os.strerror(failed.errno)
+            folder = settings().artefacts_folder
+            raise StorageFull(name=artefact.file, folder=folder, reason=reason) from failed
     return artefact
+
+
+def _written(source: Path, target: Path) -> None:
+    """Copy a file to its place; what could not be finished is taken away, for it takes up room."""
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as copy, source.open("rb") as original:
+            shutil.copyfileobj(original, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _shortened(text: str) -> str:
