@@ -24,7 +24,7 @@ _AT_ONCE = 4
 
 
 def run(
-    count: int = 15, *, peers: bool = True, many: int = MANY, in_prefect: int = IN_PREFECT
+    count: int = 50, *, peers: bool = True, many: int = MANY, in_prefect: int = IN_PREFECT
 ) -> list[Figure]:
     """Wake `count` cases among few and among many."""
     del peers
