@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from nakoming.errors import NakomingError
 
 _REASON_LIMIT = 4000
-
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
