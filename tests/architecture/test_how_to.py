@@ -78,7 +78,7 @@ def write(block: Block, target: Path) -> None:
         assert set(gone) <= set(before.splitlines())
         after = "".join(line for line in before.splitlines(keepends=True) if line.strip() not in gone)
     else:
-        old, new = block.text.split("# becomes\n")
+        old, new = (part.strip("\n") for part in block.text.split("# becomes\n"))
         assert before.count(old) == 1, f"not once in {block.path}: {old}"
         after = before.replace(old, new)
     target.write_text(after, encoding="utf-8")
