@@ -1,4 +1,4 @@
-"""The demo vendor with two revisions more, so that no round installs what stands there already."""
+"""The demo vendor with three revisions more, so that no round installs what stands there already."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.harness.vendor import ROOT, VARIABLES, save_blocks
 if TYPE_CHECKING:
     from pathlib import Path
 
-RED, GREEN, BREAKS_PRODUCTION, LAST = "1.1-rc1", "1.1", "1.2", "1.3"
+RED, GREEN, BREAKS_PRODUCTION, OVERTAKEN, LAST = "1.1-rc1", "1.1", "1.2", "1.3", "1.4"
 _DESCRIPTION = 'parent = "{parent}"\nversion = "{version}.0"\nsummary = "Spoedcode, opnieuw gebouwd"\n'
 
 
@@ -33,11 +33,11 @@ def connect(root: Path, customer: str) -> None:
 
 
 def _repository(root: Path) -> Path:
-    """A copy of the vendor's repository in which the green revision has two successors."""
+    """A copy of the vendor's repository in which the green revision has three successors."""
     source = root / "repository"
     if not source.exists():
         shutil.copytree(REPOSITORY, source)
-        for version in (BREAKS_PRODUCTION, LAST):
+        for version in (BREAKS_PRODUCTION, OVERTAKEN, LAST):
             change = source / "changes" / version
             change.mkdir()
             words = _DESCRIPTION.format(parent=GREEN, version=version)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blocks.build_command import BuildCommand
+from blocks.deploy_script import DeployScript
 from nakoming.records import answers, cases, clock, documents, gates
 from nakoming.records.gate_model import GateState, Given
 from tests.faults import children
 from tests.faults.cutting import Journal
-from tests.faults.revisions import BREAKS_PRODUCTION, GREEN, LAST, RED, connect
+from tests.faults.revisions import BREAKS_PRODUCTION, GREEN, LAST, OVERTAKEN, RED, connect
 from tests.harness.vendor import break_production
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from nakoming.records.cases import Case
     from nakoming.records.gate_model import Gate
@@ -208,6 +211,15 @@ def production_is_mended(play: StreetPlay) -> None:
     connect(play.root, CUSTOMER)
 
 
+def production_is_overtaken(play: StreetPlay) -> None:
+    """Somebody else's version comes to stand on production, on which this one was not built."""
+    del play
+    with tempfile.TemporaryDirectory() as folder:
+        other = BuildCommand.load("suite").build(GREEN, out=Path(folder))
+        script = DeployScript.load(f"{CUSTOMER}-production")
+        script.install(other.artefact, sha256=other.sha256, customer=CUSTOMER, environment="production")
+
+
 YES = Act("approve")
 EVERY_BRANCH: Script = {
     "intake/confirmation": YES,
@@ -229,8 +241,10 @@ EVERY_BRANCH: Script = {
     "acceptance/2/approval": Act("request_changes", "De kleur klopt niet."),
     "build/3/revision": Act("deliver", facts={"revision": BREAKS_PRODUCTION}),
     "acceptance/3/approval": Act("approve", before=production_breaks),  # installed, failed, rolled back
-    "build/4/revision": Act("deliver", facts={"revision": LAST}, before=production_is_mended),
-    "acceptance/4/approval": YES,
+    "build/4/revision": Act("deliver", facts={"revision": OVERTAKEN}, before=production_is_mended),
+    "acceptance/4/approval": Act("approve", before=production_is_overtaken),  # not installed
+    "build/5/revision": Act("deliver", facts={"revision": LAST}),
+    "acceptance/5/approval": YES,
     "closing/delivery": Act(
         "deliver", papers=("handleiding",), facts={"description": "Spoedcode op orders."}
     ),

@@ -59,16 +59,18 @@ def test_the_play_takes_every_branch(unharmed: Played) -> None:
         environment: [switch.rpartition(" ")[0] for switch in switches]
         for environment, switches in unharmed.picture.switches.items()
     }
-    assert done["production"] == ["installed", "installed", "rolled back", "installed"]
-    assert done["acceptance"] == ["installed"] * 4  # the base and three betas; the red revision came nowhere
+    # The base, what was rolled back, what somebody else put there, and what came of it all.
+    assert done["production"] == ["installed", "installed", "rolled back", "installed", "installed"]
+    assert done["acceptance"] == ["installed"] * 5  # the base and four betas; the red revision came nowhere
     assert unharmed.picture.production == (f"{LAST}.0", True)
     assert unharmed.picture.copies == 0
     for process, kinds in KINDS.items():
         passed = {line["kind"] for line in unharmed.lines if line["process"] == process}
         assert kinds <= passed, process
     steps = {line.get("name") for line in unharmed.lines}
-    for name in ("intake/confirmation", "production/3/rollback", "production/4/told", "test/1/evidence"):
+    for name in ("intake/confirmation", "production/3/rollback", "production/5/told", "test/1/evidence"):
         assert name in steps
+    assert "production/4/install" not in steps, "production held another version than it was built on"
 
 
 @pytest.mark.parametrize(
