@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text
@@ -61,6 +62,15 @@ def _payload(row: Row[Any]) -> dict[str, Any] | str:
     return payload
 
 
+def _judged(value: Any) -> Any:
+    """An instant as the contract's rules read one: JSON has it with a T, and with its distance to UTC."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return value  # the contract says what is wrong with it
+    return (at if at.tzinfo is None else at.astimezone(UTC)).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _broken(
     connection: Connection,
     wanted: Interface,
@@ -71,9 +81,12 @@ def _broken(
         connection.execute(text(setting))
     columns = wanted.column_names
     table = staging.create(connection, wanted.staging_name, columns, {})
-    staging.fill(
-        connection, table, [Rows([tuple(each.get(name) for name in columns) for _, each in payloads])]
-    )
+    moments = {each.name for each in wanted.contract.table.columns if each.logical_type == "timestamp"}
+    values = [
+        tuple(_judged(each.get(name)) if name in moments else each.get(name) for name in columns)
+        for _, each in payloads
+    ]
+    staging.fill(connection, table, [Rows(values)])
     # Staged rows are numbered as they came.
     numbers = connection.execute(select(table.c[staging.ROW_ID]).order_by(table.c[staging.ROW_ID])).scalars()
     ids = dict(zip(numbers, payloads, strict=True))

@@ -121,6 +121,21 @@ def test_a_row_that_breaks_its_contract_is_a_dead_letter_of_its_own_order(
     assert sent(both) == back.WrittenBack(dead=1)
 
 
+@pytest.mark.parametrize("at", ["2026-11-23T21:40:57.225000+00:00", "2026-11-23 21:40:57", "2026-11-23"])
+def test_an_instant_goes_out_however_iso_8601_writes_it(both: BothSides, at: str) -> None:
+    both.fetch("orders", full=True)
+    (order,) = open_orders(both, 1)
+    both.send("status_out", order, order_no=order, status="started", at=at)
+    assert sent(both) == back.WrittenBack(acknowledged=1)
+
+
+def test_an_instant_that_is_none_stays_here(both: BothSides) -> None:
+    both.fetch("orders", full=True)
+    (order,) = open_orders(both, 1)
+    both.send("status_out", order, order_no=order, status="started", at="yesterday")
+    assert sent(both) == back.WrittenBack(dead=1)
+
+
 def test_an_outbox_that_names_no_interface_or_holds_no_json_stops_nobody(both: BothSides) -> None:
     both.fetch("orders", full=True)
     first, second, third = open_orders(both, 3)
