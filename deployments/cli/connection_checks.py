@@ -10,7 +10,7 @@ from deployments.cli.attempts import Attempt
 from deployments.cli.errors import ConnectionMissing, DeploymentMissing, PrefectUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from prefect.client.orchestration import SyncPrefectClient
 
@@ -56,16 +56,22 @@ def blocks(agreements: Iterable[Agreement]) -> list[Attempt]:
 
 
 def _connections(agreement: Agreement) -> list[Attempt]:
-    """The other connections of the environments: an agreement gives their names, and any kind will do."""
-    places = agreement.environments
+    """The other connections, of the environments and of the exchange: any kind of that name will do."""
+    places, erp = agreement.environments, agreement.erp
+    named: dict[str, Mapping[str, str | None]] = {
+        "acceptance": places.acceptance.connections,
+        "production": places.production.connections,
+        "exchange": {"erp": erp.connection, "inbox": erp.inbox, "suite": erp.suite},
+    }
     return [
         Attempt(
-            f"connection {purpose} of {agreement.customer}'s {environment}",
-            partial(_connected, agreement.customer, environment, purpose, block),
+            f"connection {purpose} of {agreement.customer}'s {where}",
+            partial(_connected, agreement.customer, where, purpose, block),
             _ADVICE,
         )
-        for environment, place in (("acceptance", places.acceptance), ("production", places.production))
-        for purpose, block in place.connections.items()
+        for where, connections in named.items()
+        for purpose, block in connections.items()
+        if block is not None
     ]
 
 

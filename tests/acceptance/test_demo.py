@@ -202,6 +202,15 @@ def test_a_request_goes_from_the_form_in_prefect_to_production(played: tuple[Hom
         assert told in said
 
 
+@pytest.mark.long
+def test_the_street_comes_to_its_end_on_prefects_own_process_worker(tmp_path: Path) -> None:
+    home = Home.in_folder(tmp_path / "home")
+    process = home.demo("--no-wait", "--worker", "process")
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, said
+    assert_whole(home)
+
+
 def test_the_table_tells_each_stage_who_decided_when_and_by_which_evidence(played: tuple[Home, str]) -> None:
     home, said = played
     lines = said.splitlines()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import mailbox
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 
+from blocks.erp.database import ErpDatabase
 from blocks.mail_server import MailServer
 from blocks.mailbox import Mailbox
+from blocks.suite_database import SuiteDatabase
 from deployments.cli import worker_checks
 from deployments.cli.attempts import Attempt, Found, tried
 from flows.rfc_street import rfc_street
@@ -73,10 +76,16 @@ def everything(
         "mail", overwrite=True
     )
     Mailbox(maildir=tmp_path / "bounces").save("notices", overwrite=True)
+    for kind, name in ((ErpDatabase, "brouwer-erp"), (SuiteDatabase, "brouwer-suite")):
+        with closing(sqlite3.connect(tmp_path / f"{name}.db")) as database:
+            database.execute("CREATE TABLE orders (number text)")
+        kind(dialect="sqlite", path=tmp_path / f"{name}.db").save(name, overwrite=True)
     with deployed(), serving(Office(records)) as portal, worker(prefect_api, tmp_path):
         monkeypatch.setenv("NAKOMING_PORTAL_URL", portal)
         installation.settings.cache_clear()
         yield
+    ErpDatabase.delete("brouwer-erp")
+    SuiteDatabase.delete("brouwer-suite")
 
 
 @contextmanager
@@ -123,7 +132,7 @@ def test_all_is_well_and_then_one_thing_after_another_is_not(
 ) -> None:
     ended = nakoming("check")
     assert ended.status == 0, ended.out
-    assert ended.out.endswith("\nAll 21 are ok.\n")
+    assert ended.out.endswith("\nAll 23 are ok.\n")
     MailServer(host="127.0.0.1", port=free_port(), tls="none", sender="n@sps.example").save(
         "mail", overwrite=True
     )
@@ -204,6 +213,11 @@ def test_the_connections_of_an_agreement_are_asked_by_name_whatever_their_kind(
     with deployed():
         found = by_name(nakoming("check", "--json"))
         assert found["connection inbox of brouwer's production"][0]
+        assert not found["connection suite of brouwer's exchange"][0]
+        assert (
+            "names the block 'brouwer-erp' as 'erp' of exchange"
+            in (found["connection erp of brouwer's exchange"][1])
+        )
         assert found["connection orders of brouwer's production"] == wrong(
             "The agreement of brouwer names the block 'brouwer-orders' as 'orders' of production, "
             "and there is none of that name: make it in the Prefect UI under Blocks, "
