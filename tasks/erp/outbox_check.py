@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-_OF_ONE_ROW = frozenset({"duplicate", "overtaken"})  # the others judge a row by itself
+# What says nothing about one row by itself; and whether an order is there, the Suite and the ERP each know.
+_NOT_JUDGED = frozenset({"duplicate", "overtaken", "reference"})
 
 
 def refusals(connection: Connection, rows: Sequence[Row[Any]], key_column: str) -> dict[int, str]:
@@ -93,7 +94,7 @@ def _broken(
     rules: dict[int, list[str]] = defaultdict(list)
     for row_id, rule in connection.execute(wanted.violations(table, connection.dialect.name)):
         column, _, kind = rule.rpartition(".")
-        if kind not in _OF_ONE_ROW and column != key_column:
+        if kind not in _NOT_JUDGED and column != key_column:
             rules[row_id].append(rule)
     staging.drop(connection, wanted.staging_name)
     found = {}

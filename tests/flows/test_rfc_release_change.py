@@ -85,15 +85,15 @@ def test_a_change_at_the_last_moment_stops_the_installation(
     waiting: Walker, vendor: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[str] = []
-    real = production._still_built_on
+    real = production._hindered
 
-    def meanwhile(*arguments: Any) -> bool:
+    def meanwhile(*arguments: Any) -> production.Result | None:
         if not looks:
             plan(waiting, "2027.04")
         looks.append(arguments[1])
         return real(*arguments)
 
-    monkeypatch.setattr(production, "_still_built_on", meanwhile)
+    monkeypatch.setattr(production, "_hindered", meanwhile)
     let_it_be(waiting.records, datetime(2027, 3, 6, 15, 0, 1, tzinfo=UTC))
     waiting.enter()
     assert looks == ["production/1/1"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import openpyxl
 import pytest
 
+from demo.erp import play
 from nakoming.records import cases, connections, duties, proofs
 from nakoming.records.connections import Standing
 from nakoming.records.events import Event
@@ -175,12 +176,13 @@ def test_a_dead_letter_is_listed_with_the_erps_words_and_settled(
     pair: Pair, nakoming: Callable[..., Ended]
 ) -> None:
     order = pair.rows("SELECT number FROM production_orders LIMIT 1")[0][0]
-    hours = {"op_no": 10, "employee": "E17", "worked_on": "2026-11-23", "minutes": 3000}
+    hours = {"op_no": 10, "employee": "E17", "worked_on": "2026-11-23", "minutes": 30}
+    play.close(pair.erp_url, order)
     pair.tell("hours_out", order, order_no=order, **hours)
     with pair.erp.connect() as session:
         write_back.write_back(session, pair.engine, "brouwer", lambda: AT)
     (letter,) = nakoming("erp", "dead-letter", "list", "brouwer", "--json").data
-    assert "minutes_of_a_day" in letter["message"]
+    assert letter["message"] == f"Order {order} is closed for registrations"
     assert letter["order"] == order
     shown = nakoming("erp", "dead-letter", "list", "brouwer").out
     assert letter["message"].split()[0] in shown
