@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from nakoming.agreement.backup_terms import Backup
 from nakoming.agreement.calendar import CalendarYear
 from nakoming.agreement.erp_terms import Erp
 from nakoming.agreement.errors import UnknownTermError
@@ -70,6 +71,7 @@ class Agreement(Frozen):
     reminders: Reminders = Reminders()
     deployment: Deployment = Deployment()
     retention: Retention = Retention()
+    backup: Backup = Backup()
     erp: Erp = Erp()
     availability: Availability = Availability()
     prices: Prices = Prices()
