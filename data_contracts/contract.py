@@ -122,12 +122,13 @@ class Change:
     Attributes:
         kind: which of them.
         column: the column that tells; of a key, its first.
-        overlap: for a change time, how long before the last one is read again.
+        overlap: how far before the last one is read again: how long for a change time, how many for versions
+            and keys, of which None leaves it to the connection.
     """
 
     kind: ChangeKind
     column: str
-    overlap: timedelta | None = None
+    overlap: timedelta | int | None = None
 
 
 @dataclass(frozen=True, slots=True)

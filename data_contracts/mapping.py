@@ -23,6 +23,8 @@ from data_contracts.odcs import NAME
 from nakoming.agreement.values import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from data_contracts.contract import Column
     from data_contracts.custom import Custom
     from data_contracts.odcs import Document, SchemaObject
@@ -48,6 +50,7 @@ _UNIT_OF: Final = {
 _FRESH: Final = ("latency", "ly", "freshness")
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LONGEST: Final = 366
+_MOST_VERSIONS: Final = 10_000_000
 _TABLE: Final = ("schema", "0")
 
 
@@ -159,10 +162,10 @@ def _share(custom: Custom) -> Decimal:
 
 
 def _change(custom: Custom, columns: tuple[Column, ...]) -> Change:
-    allowed = "by (row_version, changed_at or key), column, overlapMinutes"
+    allowed = "by (row_version, changed_at or key), column, overlapMinutes, overlapVersions"
     keyed = [column.name for column in columns if column.primary_key_position == 1]
     usual = keyed[0] if keyed else ""
-    found = custom.mapping("change", ("by", "column", "overlapMinutes"), allowed)
+    found = custom.mapping("change", ("by", "column", "overlapMinutes", "overlapVersions"), allowed)
     if found is None:
         if custom.get("change") is None:
             custom.need("change", allowed)
@@ -172,14 +175,26 @@ def _change(custom: Custom, columns: tuple[Column, ...]) -> Change:
     column = _column_named(custom, path, value, columns)
     if kind != "key" and "column" not in value:
         custom.findings.add(path, "the column is missing", f"column, with the name of the {kind}")
-    overlap = None
-    where = (*path, "overlapMinutes")
+    return Change(kind, column or usual, _overlap(custom, kind, path, value))
+
+
+def _overlap(
+    custom: Custom, kind: str, path: tuple[str, ...], value: Mapping[str, Any]
+) -> timedelta | int | None:
+    minutes, versions = (*path, "overlapMinutes"), (*path, "overlapVersions")
     if kind == "changed_at":
+        if "overlapVersions" in value:
+            custom.findings.add(versions, "changed_at has no versions", "overlapMinutes")
         # Two clocks and open transactions: without an overlap, late ones would never be seen.
-        overlap = _lasting(value.get("overlapMinutes"), "minutes", where, custom.findings)
-    elif "overlapMinutes" in value:
-        custom.findings.add(where, f"{kind} has no overlap", "only changed_at has one")
-    return Change(kind, column or usual, overlap)
+        return _lasting(value.get("overlapMinutes"), "minutes", minutes, custom.findings)
+    if "overlapMinutes" in value:
+        custom.findings.add(minutes, f"{kind} has no minutes", "overlapVersions, or none")
+    given = value.get("overlapVersions")
+    if "overlapVersions" in value and (type(given) is not int or not 0 <= given <= _MOST_VERSIONS):
+        allowed = f"a whole number from 0 to {_MOST_VERSIONS}"
+        custom.findings.add(versions, f"{shown(given)} is not a number of versions", allowed)
+        return None
+    return given
 
 
 def _deletions(custom: Custom, columns: tuple[Column, ...]) -> Deletions:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from blocks.erp import odbc_arrow
+from blocks.erp import in_flight, odbc_arrow
 from blocks.erp.errors import ErpConnectionLost, ErpError, ErpStatementRefused, ErpTableMissing
 from blocks.erp.odbc_columns import columns_of
 from blocks.erp.odbc_words import meaning_of, state_of, words_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from blocks.erp.odbc_address import Address
     from blocks.erp.protocol import ColumnSeen, Since
     from blocks.erp.session import Bounds
+    from blocks.erp.settling import Committed
     from blocks.erp.statements import Statement
 
 _ISOLATION: Final = 108  # SQL_ATTR_TXN_ISOLATION
@@ -158,6 +159,14 @@ class OdbcSession(SqlSession):
         return (
             instant.replace(tzinfo=UTC) if clock else instant.replace(tzinfo=self.bounds.zone).astimezone(UTC)
         )
+
+    def committed(self, table: str, column: str, highest: Any) -> Committed:
+        """As `blocks.erp.in_flight` tells; of other databases nothing is known."""
+        if self._address.dialect == "postgresql":
+            return in_flight.at_postgresql(self, table, highest)
+        if self._address.dialect == "mssql":
+            return in_flight.at_sql_server(self, table, column, highest)
+        return super().committed(table, column, highest)
 
     def adapted(self, value: Any) -> Any:
         """Instants in the ERP's zone: pyodbc would drop theirs without a word."""

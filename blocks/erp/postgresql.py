@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 import psycopg
 import sqlalchemy as sa
 
+from blocks.erp import in_flight
 from blocks.erp.errors import (
     ErpConnectionLost,
     ErpError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from blocks.erp.protocol import ColumnSeen, Since
     from blocks.erp.session import Bounds
+    from blocks.erp.settling import Committed
     from blocks.erp.statements import Statement
 
 _SILENT_PEER_MS: Final = 30_000
@@ -137,6 +139,11 @@ class PostgresqlSession(SqlSession):
         with self.speaking("reading its clock"):
             instant: datetime = self._raw.execute("SELECT clock_timestamp()").fetchall()[0][0]
         return instant.astimezone(UTC)
+
+    def committed(self, table: str, column: str, highest: Any) -> Committed:
+        """As `blocks.erp.in_flight` tells."""
+        del column
+        return in_flight.at_postgresql(self, table, highest)
 
     def copy_out(
         self, query: str, into: Callable[[bytes | memoryview], object], *, binary: bool = True

@@ -100,13 +100,14 @@ class Since:
     Attributes:
         column: row version, change time or key.
         after: the watermark, as `high_mark` gave it; None reads from the beginning.
-        overlap: None reads strictly after the watermark (row version, key); a duration reads again what
-            changed so long before it, the instant itself included (change time).
+        overlap: None reads strictly after the watermark; a duration reads again what changed so long before
+            it, the instant itself included (change time); a number so many values below it (row version,
+            key).
     """
 
     column: str
     after: Any = None
-    overlap: timedelta | None = None
+    overlap: timedelta | int | None = None
 
 
 class Change(Protocol):
@@ -121,8 +122,11 @@ class Change(Protocol):
         """The column that tells."""
 
     @property
-    def overlap(self) -> timedelta | None:
-        """How long before the watermark is read again; for `changed_at`."""
+    def overlap(self) -> timedelta | int | None:
+        """How far before the watermark is read again: a duration for `changed_at`, else a number of values.
+
+        None leaves it to the connection, for versions and keys.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +135,17 @@ class Window:
 
     Attributes:
         since: hand it to `read`.
-        mark: the next watermark; None while the table holds no value.
+        mark: the next watermark; None while the table holds no value, or none is certain. It lies below
+            `reach` while a transaction at the ERP may still commit a version or key between both.
         ahead: the highest change time there, when it lies beyond the ERP's own clock: such rows are read at
             each fetch until the clock has passed them, and never carry the watermark with them.
+        reach: up to which value there is something to read now.
     """
 
     since: Since
     mark: Any
     ahead: Any = None
+    reach: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +191,9 @@ class ErpSession(Protocol):
         """While the block lasts all reading sees one state (where the ERP can: see the connection)."""
 
     def settles(self, table: str, change: Change, watermark: Any) -> Window:
-        """Say what to read and the watermark to keep, before the rows and in the same snapshot.
+        """Say what to read and the watermark to keep, before the rows and before any snapshot of them.
+
+        A snapshot that was taken earlier would not show what was committed in between, below the watermark.
 
         Raises:
             WatermarkInFuture: the watermark lies beyond the ERP's clock, so changes would be missed silently.

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import sqlalchemy as sa
 
-from blocks.erp import effects
+from blocks.erp import effects, settling
 from blocks.erp.errors import (
     CopyUnsupported,
     ErpEncodingWrong,
     ErpError,
     ErpKeyMissing,
     ErpTableMissing,
-    WatermarkInFuture,
 )
-from blocks.erp.marks import as_instant, earlier, like
-from blocks.erp.protocol import Rows, Since, Totals, Window
+from blocks.erp.marks import earlier
+from blocks.erp.protocol import Rows, Totals
+from blocks.erp.settling import Committed
 from blocks.erp.statements import Condition
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
         OutEffect,
         Period,
         Refused,
+        Since,
+        Window,
     )
     from blocks.erp.statements import Statement, Statements
 
@@ -190,34 +192,25 @@ class SqlSession(ABC):
     def _lower(self, since: Since) -> tuple[Condition, Any]:
         if since.overlap is None:
             return Condition(since.column, ">"), since.after
-        return Condition(since.column, ">="), earlier(since.after, since.overlap, self.bounds.zone)
+        if isinstance(since.overlap, timedelta):
+            return Condition(since.column, ">="), earlier(since.after, since.overlap, self.bounds.zone)
+        return Condition(since.column, ">"), settling.below(since.after, since.overlap)
 
     def settles(self, table: str, change: Change, watermark: Any) -> Window:
         """Say what to read and the watermark to keep; see `blocks.erp.protocol.ErpSession`."""
-        if change.kind != "changed_at":
-            highest = self.high_mark(table, change.column)
-            if _later(watermark, highest) != highest and highest is not None:
-                # The row that carried it was deleted, or the ERP was brought back to an earlier day: then
-                # changes from now on lie below it. Reading everything once is right in both cases.
-                return Window(Since(change.column, None), highest)
-            return Window(Since(change.column, watermark), _later(watermark, highest))
-        now, overlap = self.now(), change.overlap
-        stood = as_instant(watermark, self.bounds.zone)
-        if stood is not None and stood > now + (overlap or timedelta(0)):
-            both = {"watermark": f"{stood:%Y-%m-%d %H:%M:%S} UTC", "now": f"{now:%Y-%m-%d %H:%M:%S} UTC"}
-            raise WatermarkInFuture(where=self.where, table=table, **both)
-        since = Since(change.column, watermark, overlap)
-        highest = self.high_mark(table, change.column)
-        seen = as_instant(highest, self.bounds.zone)
-        if seen is None or seen <= now:
-            return Window(since, _later(watermark, highest))
-        upto_now = Condition(change.column, "<=")
-        mark = self._highest(table, change.column, (upto_now, like(highest, now, self.bounds.zone)))
-        return Window(since, _later(watermark, mark), ahead=highest)
+        return settling.settled(self, table, change, watermark)
+
+    def committed(self, table: str, column: str, highest: Any) -> Committed:
+        """Up to which version or key nothing can be committed any more; asked after `highest` was read.
+
+        An ERP that cannot tell is given an overlap.
+        """
+        del table, column
+        return Committed(highest, settling.OVERLAP)
 
     def high_mark(self, table: str, column: str) -> Any:
         """The highest value of a column; None in an empty table."""
-        return self._highest(table, column)
+        return self.highest(table, column)
 
     def ceiling(self, table: str, since: Since, upto: Any, count: int) -> Any:
         """Up to which value the next `count` rows lie; see `blocks.erp.protocol.ErpSession`."""
@@ -229,7 +222,8 @@ class SqlSession(ABC):
         with self.speaking(f"looking how far {table} goes"):
             return self.execute(statement, [self.adapted(value) for _, value in asked]).fetchone()[0]
 
-    def _highest(self, table: str, column: str, *asked: tuple[Condition, Any]) -> Any:
+    def highest(self, table: str, column: str, *asked: tuple[Condition, Any]) -> Any:
+        """The highest value of a column under conditions; None where there is none."""
         statement = self.statements.highest(table, column, [condition for condition, _ in asked])
         with self.speaking(f"reading the highest {column} of {table}"):
             values = [self.adapted(value) for _, value in asked]
@@ -294,13 +288,3 @@ class SqlSession(ABC):
 
     def _no_copy(self) -> Never:
         raise CopyUnsupported(where=self.where)
-
-
-def _later(watermark: Any, mark: Any) -> Any:
-    """The watermark never goes back: the row that carried it may have been deleted."""
-    if watermark is None or mark is None:
-        return watermark if mark is None else mark
-    try:
-        return max(watermark, mark)
-    except TypeError:  # the column has another type than it had: the drift of the contract speaks of that
-        return mark

@@ -25,6 +25,7 @@ from blocks.erp.errors import (
 )
 from blocks.erp.reflection import columns_of
 from blocks.erp.session import SqlSession
+from blocks.erp.settling import Committed
 from blocks.erp.statements import Statements
 
 if TYPE_CHECKING:
@@ -152,6 +153,11 @@ class SqliteSession(SqlSession):
         with self.speaking("reading its clock"):
             (text,) = self._raw.execute("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").fetchone()
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+    def committed(self, table: str, column: str, highest: Any) -> Committed:
+        """All of it: SQLite has one writer at a time."""
+        del table, column
+        return Committed(highest)
 
     def adapted(self, value: Any) -> Any:
         """Numbers with a point and instants as text, so that no digit is lost before SQLite sees them."""

@@ -101,6 +101,12 @@ class Statements:
         inner = first.subquery("lowest")
         return self._compiled(sa.select(sa.func.max(inner.c.v)))
 
+    def plain(self, text: str) -> Statement:
+        """Text of our own; its values are `:p0`, `:p1` and so on."""
+        if text not in self._made:
+            self._made[text] = self._compiled(sa.text(text))
+        return self._made[text]
+
     def longest(self, table: str, columns: Sequence[str]) -> Statement:
         """The greatest number of signs in text columns."""
         source = _source(table, columns)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Table
 
-    from blocks.erp.protocol import ColumnSeen, ErpSession
+    from blocks.erp.protocol import ColumnSeen, ErpSession, Window
     from tasks.erp.checking import Checked
     from tasks.erp.interfaces import Interface
 
@@ -122,24 +122,33 @@ class _Window:
 def _windows(
     session: ErpSession, interface: Interface, asked: Asked, stood: loading.Mark
 ) -> Iterator[_Window]:
-    """The stretches to read, each about a batch long; the ERP is asked for the next one when it is wanted."""
+    """The stretches to read, each about a batch long; the ERP is asked for the next one when it is wanted.
+
+    Together they are what there is when the first is asked for; what changes meanwhile is of the next fetch.
+    """
     if asked.order is not None:
         yield _Window(None, None, None, stood.batches)
         return
-    change, first = interface.contract.change, True
-    after = None if asked.full else marks.thawed(stood.value)
+    change = interface.contract.change
+    window = session.settles(interface.source, change, None if asked.full else marks.thawed(stood.value))
+    newer, first = Since(change.column, window.since.after), True
     for batches in count(stood.batches):
-        window = session.settles(interface.source, change, after)
-        newer = Since(change.column, window.since.after)
-        upto = session.ceiling(interface.source, newer, window.mark, asked.batch_rows)
+        upto = session.ceiling(interface.source, newer, window.reach, asked.batch_rows)
         if upto is None:
             # Nothing is newer. What changed late (the overlap) or ahead of the ERP's clock is read.
-            if first and (change.overlap is not None or window.ahead is not None):
+            if first and (window.since.overlap is not None or window.ahead is not None):
                 yield _Window(window.since, None, window.mark, batches)
             return
         # Only the first stretch reads the overlap again: each would read the same.
-        yield _Window(window.since if first else newer, upto, upto, batches)
-        after, first = upto, False
+        yield _Window(window.since if first else newer, upto, _kept(window, upto), batches)
+        newer, first = Since(change.column, upto), False
+
+
+def _kept(window: Window, upto: Any) -> Any:
+    """The watermark behind a stretch: what lies beyond the settled part is read again by the next fetch."""
+    if window.mark is None or window.mark == window.reach:
+        return None if window.mark is None else upto
+    return min(window.mark, upto)
 
 
 @dataclass(frozen=True)

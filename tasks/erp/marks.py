@@ -13,6 +13,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "instant": datetime.fromisoformat,
     "date": date.fromisoformat,
     "decimal": Decimal,
+    "bytes": bytes.fromhex,
 }
 
 
@@ -24,6 +25,8 @@ def frozen(value: Any) -> Any:
         return {"date": value.isoformat()}
     if isinstance(value, Decimal):
         return {"decimal": str(value)}
+    if isinstance(value, bytes):
+        return {"bytes": value.hex()}
     return value
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from blocks.erp.database import ErpDatabase
+from blocks.erp.odbc import ErpOdbc
 from blocks.suite_database import SuiteDatabase
 from demo.erp.making import make
 from tasks.erp.fetching import Asked, fetch
@@ -35,7 +36,7 @@ class BothSides:
     """The ends of an exchange, and what is wrong with the ERP's rows."""
 
     erp_url: str
-    erp: ErpDatabase
+    erp: ErpDatabase | ErpOdbc
     suite: SuiteDatabase
     mess: Mess
 
@@ -93,12 +94,27 @@ def on_postgresql(server: PostgresServer, erp: str, suite: str) -> BothSides:
     """Both on a server, in these databases."""
     mess = make(server.url(erp), orders=ORDERS)
     _migrate(server.url(suite).replace("+psycopg", ""))
+    return there_on_postgresql(server, erp, suite, mess)
+
+
+def there_on_postgresql(server: PostgresServer, erp: str, suite: str, mess: Mess) -> BothSides:
+    """Both on a server, in databases that are made already, or in copies of them."""
     return BothSides(
         server.url(erp),
         ErpDatabase(**_address(server.url(erp))),
         SuiteDatabase(**_address(server.url(suite))),
         mess,
     )
+
+
+def over_odbc(both: BothSides) -> BothSides:
+    """The same, the ERP reached over PostgreSQL's ODBC driver."""
+    at = sa.make_url(both.erp_url)
+    settings = {"Server": at.host or "", "Port": str(at.port), "Database": at.database or ""}
+    block = ErpOdbc(
+        driver="PostgreSQL Unicode", settings=settings, username=at.username, dialect="postgresql"
+    )
+    return replace(both, erp=block)
 
 
 def _address(url: str) -> dict[str, Any]:
