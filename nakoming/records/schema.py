@@ -18,13 +18,14 @@ from sqlalchemy import (
     text,
 )
 
+from nakoming.records.schema_backups import backup_proofs, backup_sets
 from nakoming.records.schema_base import ID as _ID
 from nakoming.records.schema_base import NAME as _NAME
 from nakoming.records.schema_base import case_id as _case_id
 from nakoming.records.schema_base import metadata
 from nakoming.records.types import Instant, Json
 
-__all__ = ["metadata"]
+__all__ = ["backup_proofs", "backup_sets", "metadata"]
 
 agreements = Table(
     "agreements",
@@ -126,17 +127,15 @@ case_facts = Table(  # what is set from outside while a case runs; read by steps
     Column("set_at", Instant, nullable=False),
 )
 
-connections = (
-    Table(  # how a connection to a customer's system stands: one that fails is left alone for a while
-        "connections",
-        metadata,
-        Column("customer", String(_NAME), primary_key=True),
-        Column("name", String(_NAME), primary_key=True),
-        Column("failures", Integer, nullable=False),
-        Column("failing_since", Instant),
-        Column("open_until", Instant),
-        Column("reason_sealed", LargeBinary),
-    )
+connections = Table(  # how a connection to a customer's system stands: one that fails is left alone a while
+    "connections",
+    metadata,
+    Column("customer", String(_NAME), primary_key=True),
+    Column("name", String(_NAME), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Instant),
+    Column("open_until", Instant),
+    Column("reason_sealed", LargeBinary),
 )
 
 gates = Table(
