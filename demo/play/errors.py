@@ -105,5 +105,5 @@ class SuiteRefusedError(NakomingError):
 class WorkbookDiffersError(NakomingError):
     """The overview is not whole."""
 
-    template: ClassVar[str] = "{path} has {rows} rows, and the ledger of the exchange {counted}."
+    template: ClassVar[str] = "{path} is not what the ledger of the exchange holds: {difference}."
     code: ClassVar[str] = "NK6061"

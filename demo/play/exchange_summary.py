@@ -82,7 +82,7 @@ def summed(
 
     Raises:
         HeldBackError: other rows are held back than were sown.
-        WorkbookDiffersError: the overview's rows are not the ledger's.
+        WorkbookDiffersError: a count or a sum of the overview is not the ledger's.
     """
     engine = make_engine(_with_driver(exchange_ends.suite_address(root)))
     try:
@@ -155,11 +155,10 @@ def _overview(records: Records, engine: Engine, path: Path, first: Case) -> tupl
         period = Period.of(local_date(first.opened_at), local_date(tx.now), tx.now)
     draft = path.with_suffix(".draft.xlsx")
     overview = write_overview(engine, draft, start=period.start, end=period.end, language="nl")
-    if not overview.is_whole:
-        counted = overview.incoming + overview.outgoing + overview.held_back
-        raise WorkbookDiffersError(path=draft, rows=overview.written.rows, counted=counted)
+    if overview.difference is not None:
+        raise WorkbookDiffersError(path=draft, difference=overview.difference)
     draft.replace(path)
-    return overview.written.rows, overview.written.sha256
+    return overview.rows, overview.written.sha256
 
 
 def _proof(records: Records, case: Case, event: Event) -> str:

@@ -29,7 +29,7 @@ def written(customer: str, days: tuple[date, date], out: Path, by: str | None, *
         UnknownAgreement, NoErp, PrefectUnknown, BlockMissing: there is no ledger to write.
         PeriodInvalid: the days are no period.
         FileExistsAlready, FileNotWritten: the file cannot be written; nothing was.
-        OverviewUnequal: its rows are not the ledger's; nothing was delivered.
+        OverviewUnequal: a count or a sum is not the ledger's; nothing was delivered.
     """
     with records().read() as tx:
         language = agreements.get(tx, customer).language
@@ -69,10 +69,10 @@ def _counts(made: Overview) -> dict[str, Any]:
 
 
 def _say(out: Path, made: Overview, evidence: str, *, as_json: bool) -> None:
-    sheets, rows = rows_of(made), made.written.rows
+    sheets, rows = rows_of(made), made.rows
     if as_json:
         data = {"file": out, "sha256": made.written.sha256, "rows": rows, "sheets": sheets}
-        printing.emit(data | _counts(made) | {"equals_ledger": made.is_whole, "evidence": evidence})
+        printing.emit(data | _counts(made) | {"equals_ledger": made.difference is None, "evidence": evidence})
         return
     printing.table(("sheet", "rows"), list(sheets.items()))
     counted = made.incoming + made.outgoing + made.held_back

@@ -91,11 +91,11 @@ class RepairRefused(ExchangeError):
 
 
 class OverviewUnequal(ExchangeError):
-    """A workbook whose rows are not the ledger's."""
+    """A workbook whose counts or sums are not the ledger's."""
 
     template = (
-        "The overview has {rows} rows and the ledger {counted}; nothing was delivered. Write it again, and "
-        "tell the developers if it stays so."
+        "The overview is not what the ledger holds ({difference}); nothing was delivered. Write it again, "
+        "and tell the developers if it stays so."
     )
     code = "NK7351"
 

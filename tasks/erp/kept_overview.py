@@ -84,16 +84,16 @@ def whole(engine: Engine, path: Path, period: Period, language: Language) -> Ove
     """Write the workbook of a period.
 
     Raises:
-        OverviewUnequal: its rows are not the ledger's; the file is gone.
+        OverviewUnequal: a count or a sum is not the ledger's; the file is gone.
     """
     written = write_overview(engine, path, start=period.start, end=period.end, language=language)
-    if not written.is_whole:
+    difference = written.difference
+    if difference is not None:
         path.unlink()
-        counted = written.incoming + written.outgoing + written.held_back
-        raise OverviewUnequal(rows=written.written.rows, counted=counted)
+        raise OverviewUnequal(difference=difference)
     return written
 
 
 def rows_of(overview: Overview) -> dict[str, int]:
     """The rows of each sheet of data."""
-    return {sheet.title: sheet.rows for sheet in overview.written.sheets}
+    return dict(overview.sheets)

@@ -2,106 +2,96 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import func, select
+from typing import TYPE_CHECKING
 
 from nakoming.records.engine import writing
-from tasks.erp.bookkeeping import batches, outgoing, prepare, quarantine, transactions
-from tasks.workbook import Kind, Sheet, SheetColumn, write_workbook
+from tasks.erp.bookkeeping import prepare
+from tasks.erp.overview_ledger import figures
+from tasks.erp.overview_rows import OverviewRows
+from tasks.erp.overview_words import HELD_BACK, IN, OUT, WORDS, columns, totals_columns
+from tasks.workbook import Sheet, write_workbook
+from tasks.workbook.writing import SHEET_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import os
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
-    from pathlib import Path
+    from typing import BinaryIO
 
-    from sqlalchemy import Connection, Engine, Select
+    from sqlalchemy import Engine
 
     from nakoming.agreement.people import Language
+    from tasks.erp.overview_ledger import Figures, Group
     from tasks.workbook import Written
-
-_WORDS = {
-    "nl": {
-        "in": "Van ERP naar Suite",
-        "out": "Van Suite naar ERP",
-        "bad": "Tegengehouden",
-        "at": "Tijdstip",
-        "interface": "Koppeling",
-        "key": "Sleutel",
-        "change": "Wijziging",
-        "run": "Run",
-        "number": "Nummer",
-        "order": "Order",
-        "content": "Inhoud",
-        "state": "Stand",
-        "sent_at": "Verzonden",
-        "acknowledged_at": "Bevestigd",
-        "message": "Melding van de ERP",
-        "reason": "Reden",
-        "created": "nieuw",
-        "changed": "gewijzigd",
-        "removed": "vervallen",
-        "taken": "wacht",
-        "sent": "verzonden",
-        "acknowledged": "bevestigd",
-        "dead": "geweigerd",
-        "dropped": "vervallen",
-        "waiting": "wacht op herstel",
-        "replayed": "opnieuw geladen",
-        "superseded": "vervangen",
-    },
-    "en": {
-        "in": "From ERP to Suite",
-        "out": "From Suite to ERP",
-        "bad": "Held back",
-        "at": "Instant",
-        "interface": "Interface",
-        "key": "Key",
-        "change": "Change",
-        "run": "Run",
-        "number": "Number",
-        "order": "Order",
-        "content": "Content",
-        "state": "State",
-        "sent_at": "Sent",
-        "acknowledged_at": "Acknowledged",
-        "message": "The ERP's message",
-        "reason": "Reason",
-        "created": "new",
-        "changed": "changed",
-        "removed": "removed",
-        "taken": "waiting",
-        "sent": "sent",
-        "acknowledged": "acknowledged",
-        "dead": "refused",
-        "dropped": "dropped",
-        "waiting": "waiting for repair",
-        "replayed": "loaded again",
-        "superseded": "superseded",
-    },
-}
-_FETCHED_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """What was written, and what the ledger counts: the rows of the workbook equal the ledger's."""
+    """What was written, and what the ledger counts and adds up by queries of its own.
+
+    Attributes:
+        written: the workbook, its sheet of totals not counted among the data.
+        ledger: rows and sums of the ledger, for each direction, interface and state.
+        in_book: the same of the rows as they went into the workbook.
+        sheets: the rows of each sheet of data.
+    """
 
     written: Written
-    incoming: int
-    outgoing: int
-    held_back: int
+    ledger: Mapping[Group, Figures]
+    in_book: Mapping[Group, Figures]
+    sheets: Mapping[str, int]
 
     @property
-    def is_whole(self) -> bool:
-        """Whether every transaction of the ledger stands in the workbook."""
-        return self.written.rows == self.incoming + self.outgoing + self.held_back
+    def rows(self) -> int:
+        """Rows of transactions in the workbook."""
+        return sum(self.sheets.values())
+
+    @property
+    def incoming(self) -> int:
+        """What the ledger counts from the ERP to the Suite."""
+        return self._counted(IN)
+
+    @property
+    def outgoing(self) -> int:
+        """What it counts from the Suite to the ERP."""
+        return self._counted(OUT)
+
+    @property
+    def held_back(self) -> int:
+        """What it counts of rows that were held back."""
+        return self._counted(HELD_BACK)
+
+    def _counted(self, direction: str) -> int:
+        return sum(each.rows for group, each in self.ledger.items() if group[0] == direction)
+
+    @property
+    def difference(self) -> str | None:
+        """Where workbook and ledger differ first, in words; None where every count and every sum is equal."""
+        if self.rows != sum(each.rows for each in self.in_book.values()):
+            return f"its sheets have {self.rows} rows"
+        for group in sorted({*self.ledger, *self.in_book}):
+            ours, theirs = self.in_book.get(group), self.ledger.get(group)
+            if ours != theirs:
+                return f"{' '.join(group)}: {_told(ours)} in the workbook, {_told(theirs)} in the ledger"
+        return None
+
+
+def _told(figures: Figures | None) -> str:
+    if figures is None:
+        return "no rows"
+    sums = "".join(f", {name} {value.normalize():f}" for name, value in figures.sums.items() if value)
+    return f"{figures.rows} rows{sums}"
 
 
 def write_overview(
-    engine: Engine, path: Path, *, start: datetime, end: datetime, language: Language
+    engine: Engine,
+    target: str | os.PathLike[str] | BinaryIO,
+    *,
+    start: datetime,
+    end: datetime,
+    language: Language,
+    sheet_rows: int = SHEET_ROWS,
 ) -> Overview:
     """Write all transactions from `start` until before `end`, at one instant of the ledger."""
     _prepared(engine)
@@ -109,125 +99,24 @@ def write_overview(
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
-            counts = [_count(connection, query) for query in _queries(start, end)]
-            sheets = _sheets(connection, start, end, _WORDS[language], language)
-            written = write_workbook(path, sheets, language=language)
-    incoming, going, held = counts
-    return Overview(written=written, incoming=incoming, outgoing=going, held_back=held)
+            ledger = figures(connection, start, end)
+            rows = OverviewRows(connection, start, end, language)
+            written = write_workbook(
+                target, _sheets(rows, language), language=language, sheet_rows=sheet_rows
+            )
+    last = WORDS[language]["per_interface"]
+    sheets = {each.title: each.rows for each in written.sheets if not each.title.startswith(last)}
+    return Overview(written=written, ledger=ledger, in_book=dict(rows.written), sheets=sheets)
+
+
+def _sheets(rows: OverviewRows, language: Language) -> Iterator[Sheet]:
+    words = WORDS[language]
+    for direction in (IN, OUT, HELD_BACK):
+        yield Sheet(words[direction], columns(language), rows.of(direction))
+    # Last, when everything before it has been counted; the workbook's index leads to it.
+    yield Sheet(words["per_interface"], totals_columns(language), rows.totals())
 
 
 def _prepared(engine: Engine) -> None:
     with engine.connect() as connection, writing(connection).begin():
         prepare(connection)
-
-
-def _queries(start: datetime, end: datetime) -> tuple[Select[Any], Select[Any], Select[Any]]:
-    b, o, q = batches.c, outgoing.c, quarantine.c
-    incoming = (
-        select(b.loaded_at, b.interface, transactions.c.key, transactions.c.change, b.run)
-        .join_from(batches, transactions, transactions.c.batch == b.id)
-        .where(b.loaded_at >= start, b.loaded_at < end)
-        .order_by(b.id, transactions.c.key)
-    )
-    going = (
-        select(
-            o.created_at,
-            o.id,
-            o.interface,
-            o.order_number,
-            o.payload,
-            o.state,
-            o.sent_at,
-            o.acknowledged_at,
-            o.message,
-        )
-        .where(o.created_at >= start, o.created_at < end)
-        .order_by(o.id)
-    )
-    held = (
-        select(q.quarantined_at, q.interface, q.key, q.reasons, q.state, q.row)
-        .where(q.quarantined_at >= start, q.quarantined_at < end)
-        .order_by(q.id)
-    )
-    return incoming, going, held
-
-
-def _count(connection: Connection, query: Select[Any]) -> int:
-    counted = select(func.count()).select_from(query.order_by(None).subquery())
-    return int(connection.execute(counted).scalar_one())
-
-
-def _sheets(
-    connection: Connection, start: datetime, end: datetime, words: dict[str, str], language: str
-) -> Iterator[Sheet]:
-    incoming, going, held = _queries(start, end)
-    columns = _columns(words)
-    yield Sheet(words["in"], columns["in"], (_incoming(row, words) for row in _rows(connection, incoming)))
-    yield Sheet(words["out"], columns["out"], (_outgoing(row, words) for row in _rows(connection, going)))
-    yield Sheet(
-        words["bad"], columns["bad"], (_held(row, words, language) for row in _rows(connection, held))
-    )
-
-
-def _rows(connection: Connection, query: Select[Any]) -> Iterator[Any]:
-    options = {"stream_results": True, "max_row_buffer": _FETCHED_AT_ONCE}
-    yield from connection.execution_options(**options).execute(query)
-
-
-def _columns(words: dict[str, str]) -> dict[str, tuple[SheetColumn, ...]]:
-    text = Kind.TEXT
-    instant = SheetColumn(words["at"], Kind.INSTANT)
-    interface = SheetColumn(words["interface"], text, width=16)
-    return {
-        "in": (
-            instant,
-            interface,
-            SheetColumn(words["key"], text, width=24),
-            SheetColumn(words["change"], text, width=12),
-            SheetColumn(words["run"], text, width=34),
-        ),
-        "out": (
-            instant,
-            SheetColumn(words["number"], Kind.INTEGER),
-            interface,
-            SheetColumn(words["order"], text, width=16),
-            SheetColumn(words["content"], text, width=60),
-            SheetColumn(words["state"], text, width=14),
-            SheetColumn(words["sent_at"], Kind.INSTANT),
-            SheetColumn(words["acknowledged_at"], Kind.INSTANT),
-            SheetColumn(words["message"], text, width=50),
-        ),
-        "bad": (
-            instant,
-            interface,
-            SheetColumn(words["key"], text, width=24),
-            SheetColumn(words["reason"], text, width=60),
-            SheetColumn(words["state"], text, width=18),
-            SheetColumn(words["content"], text, width=60),
-        ),
-    }
-
-
-def _incoming(row: Any, words: dict[str, str]) -> tuple[Any, ...]:
-    return row.loaded_at, row.interface, row.key, words[row.change], row.run
-
-
-def _outgoing(row: Any, words: dict[str, str]) -> tuple[Any, ...]:
-    content = "; ".join(f"{name} {value}" for name, value in json.loads(row.payload).items())
-    return (
-        row.created_at,
-        row.id,
-        row.interface,
-        row.order_number,
-        content,
-        words[row.state],
-        row.sent_at,
-        row.acknowledged_at,
-        row.message,
-    )
-
-
-def _held(row: Any, words: dict[str, str], language: str) -> tuple[Any, ...]:
-    content = "; ".join(f"{name} {value}" for name, value in json.loads(row.row).items() if value is not None)
-    reasons = " ".join(json.loads(row.reasons)[language])
-    return row.quarantined_at, row.interface, row.key, reasons, words[row.state], content
