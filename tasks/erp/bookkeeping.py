@@ -118,6 +118,26 @@ files = Table(
     Column("answered_at", Instant),
 )
 
+# The version of each row that the newest file brought, and the rows of files that were older than what the
+# Suite held: the answer to a file names them.
+file_versions = Table(
+    "erp_sync_file_versions",
+    metadata,
+    Column("interface", String(40), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+)
+
+outdated = Table(
+    "erp_sync_outdated",
+    metadata,
+    Column("batch", _Number, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("version", Text),
+    Column("known", Text),  # what the Suite had; of the database, up to where it was fetched
+    Index("erp_sync_outdated_batch", "batch"),
+)
+
 # What operators settled. Written with the row it settles; `proven_at` follows when the evidence stands in the
 # records, which are another database.
 settlings = Table(

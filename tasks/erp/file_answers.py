@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from nakoming.agreement.local_time import ZONE
-from tasks.erp.bookkeeping import batches, quarantine
+from tasks.erp.bookkeeping import batches, outdated, quarantine
 from tasks.texts import load
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def of_taken(engine: Engine, name: str, taken: TakenFile, language: Language) ->
     with engine.connect() as connection:
         booked = connection.execute(select(batches).where(batches.c.id == taken.batch)).mappings().one()
         lines.append(words["counts"].format_map(booked))
+        lines += _left_alone(connection, taken.batch, words)
         lines += _held_back(connection, taken.batch, words, language)
     for which, names in (("unknown", taken.matched.unknown), ("absent", taken.matched.absent)):
         if names:
@@ -38,6 +39,20 @@ def of_taken(engine: Engine, name: str, taken: TakenFile, language: Language) ->
     if taken.formulas:
         lines.append(words["formulas"].format_map({"count": taken.formulas}))
     return "\n".join(lines) + "\n"
+
+
+def _left_alone(connection: Connection, batch: int, words: dict[str, Any]) -> list[str]:
+    """The rows that were older than what the Suite has."""
+    o = outdated.c
+    count = connection.execute(select(func.count()).where(o.batch == batch)).scalar_one()
+    if not count:
+        return []
+    shown = connection.execute(
+        select(outdated).where(o.batch == batch).order_by(o.key).limit(SHOWN)
+    ).mappings()
+    lines = [words["older"].format_map(row) for row in shown]
+    more = [words["more"].format_map({"count": count - SHOWN})] if count > SHOWN else []
+    return ["", words["outdated"].format_map({"count": count}), *lines, *more, ""]
 
 
 def _held_back(connection: Connection, batch: int, words: dict[str, Any], language: Language) -> list[str]:

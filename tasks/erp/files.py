@@ -15,7 +15,7 @@ from sqlalchemy import func, insert, select, update
 
 from blocks.erp.protocol import Rows
 from nakoming.records.engine import writing
-from tasks.erp import loading, staging
+from tasks.erp import file_ages, loading, staging
 from tasks.erp.bookkeeping import batches, files, prepare
 from tasks.erp.errors import BatchRefused
 from tasks.erp.fetching import Asked, batch_of
@@ -121,9 +121,18 @@ def take(engine: Engine, block: ErpInbox, received: Received, asked: Asked, at: 
         if known is not None:
             return _found(known, matched)
         batch = batch_of(asked, loading.mark_of(connection, wanted.name).batches, at)
-        loading.load(connection, wanted, batch, lambda to, table: _fill(to, table, wanted, matched, rows))
+        _load(connection, wanted, matched, rows, batch)
         _enter(connection, received, wanted, batch)
         return replace(_found(_known(connection, received.digest), matched), formulas=rows.formulas)
+
+
+def _load(
+    connection: Connection, wanted: Interface, matched: Matched, rows: FileRows, batch: loading.Batch
+) -> None:
+    checked = loading.stage(connection, wanted, {}, lambda to, table: _fill(to, table, wanted, matched, rows))
+    aged = file_ages.set_aside(connection, wanted, checked)
+    loading.merge(connection, wanted, batch, aged.checked)
+    file_ages.note(connection, wanted, aged, _newest_batch(connection, wanted))
 
 
 def note_answered(engine: Engine, digest: str, at: datetime) -> None:
@@ -207,8 +216,12 @@ def _found(row: Any, matched: Matched) -> TakenFile:
 
 
 def _enter(connection: Connection, received: Received, wanted: Interface, batch: loading.Batch) -> None:
-    # The load holds the lock of its interface: the newest batch is its own.
-    newest = select(func.max(batches.c.id)).where(batches.c.interface == wanted.name)
-    number = connection.execute(newest).scalar_one()
+    number = _newest_batch(connection, wanted)
     row = {"digest": received.digest, "name": received.name, "interface": wanted.name}
     connection.execute(insert(files).values(row | {"batch": number, "taken_at": batch.at}))
+
+
+def _newest_batch(connection: Connection, wanted: Interface) -> int:
+    """The load holds the lock of its interface: the newest batch is its own."""
+    newest = select(func.max(batches.c.id)).where(batches.c.interface == wanted.name)
+    return int(connection.execute(newest).scalar_one())

@@ -100,6 +100,11 @@ class Inbox:
         (path,) = (self.home / "answers").iterdir()
         return path.read_text(encoding="utf-8")
 
+    def answers(self) -> dict[str, str]:
+        """The answers, by the names of their files."""
+        texts = [path.read_text(encoding="utf-8") for path in (self.home / "answers").iterdir()]
+        return {text.partition(":")[0]: text for text in texts}
+
     def orders(self) -> list[Any]:
         query = "SELECT number, quantity, due_on, status FROM production_orders ORDER BY number"
         return [tuple(map(str, row)) for row in self.suite.suite_rows(query)]
@@ -198,6 +203,37 @@ def test_the_same_content_has_no_effect_a_second_time(inbox: Inbox) -> None:
     assert "Nieuw: 1" in inbox.answer()
     assert inbox.waiting == []
     assert inbox.suite.suite_rows("SELECT count(*) FROM erp_sync_batches") == [(1,)]
+
+
+def test_a_file_that_is_older_than_what_a_newer_file_brought_changes_nothing(inbox: Inbox) -> None:
+    inbox.csv("orders-2.csv", order("F-1", qty="9", version="12"), order("F-2", qty="9", version="3"))
+    inbox.run()
+    inbox.csv(
+        "orders-1.csv",
+        order("F-1", qty="4", version="9"),  # as text it would be the newer one
+        order("F-2", qty="5", version="3"),
+        order("F-3", qty="6", version="1"),
+    )
+    assert inbox.run() == both_ways.EXCHANGED
+    assert [row[:2] for row in inbox.orders()] == [("F-1", "9"), ("F-2", "5"), ("F-3", "6")]
+    answer = inbox.answers()["orders-1.csv"]
+    assert "1 regels zijn ouder dan wat de Suite al heeft; ze zijn niet gebruikt:" in answer
+    assert "\n- F-1: versie 9; de Suite heeft versie 12.\n" in answer
+    assert "Nieuw: 1, gewijzigd: 1, vervallen: 0, niet overgenomen: 0." in answer
+    assert "ouder" not in inbox.answers()["orders-2.csv"]
+
+
+def test_an_old_file_neither_brings_a_removed_row_back_nor_takes_a_newer_one_away(inbox: Inbox) -> None:
+    columns = (*COLUMNS, "deleted")
+    inbox.csv(
+        "orders.csv", f"{order('F-1', version='5')};1", f"{order('F-2', version='5')};0", columns=columns
+    )
+    inbox.run()
+    inbox.csv(
+        "orders.csv", f"{order('F-1', version='4')};0", f"{order('F-2', version='4')};1", columns=columns
+    )
+    assert inbox.run() == both_ways.EXCHANGED
+    assert [(row[0], row[3]) for row in inbox.orders()] == [("F-2", "planned")]
 
 
 def test_orders_are_taken_before_what_refers_to_them(inbox: Inbox) -> None:
