@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blocks.backup.site_folder import FolderSite
+    from blocks.backup.site_object import ObjectSite
+    from blocks.backup.site_sftp import SftpSite
     from blocks.build_command import BuildCommand, TestCommand
     from blocks.deploy_script import DeployScript
     from blocks.erp.database import ErpDatabase
@@ -26,8 +29,11 @@ __all__ = [
     "ErpDatabase",
     "ErpInbox",
     "ErpOdbc",
+    "FolderSite",
     "MailServer",
     "Mailbox",
+    "ObjectSite",
+    "SftpSite",
     "SshHost",
     "SuiteDatabase",
     "TestCommand",
@@ -39,8 +45,11 @@ _MODULES = {
     "ErpDatabase": "blocks.erp.database",
     "ErpInbox": "blocks.erp.inbox",
     "ErpOdbc": "blocks.erp.odbc",
+    "FolderSite": "blocks.backup.site_folder",
     "MailServer": "blocks.mail_server",
     "Mailbox": "blocks.mailbox",
+    "ObjectSite": "blocks.backup.site_object",
+    "SftpSite": "blocks.backup.site_sftp",
     "SshHost": "blocks.ssh",
     "SuiteDatabase": "blocks.suite_database",
     "TestCommand": "blocks.build_command",

@@ -73,6 +73,9 @@ def _open_socket(host: str, port: int, seconds: float) -> socket.socket:
 def _check_host_key(transport: paramiko.Transport, host: str, port: int, host_key: str) -> None:
     kind, encoded = host_key.split()[:2]
     options = transport.get_security_options()
+    # AES-GCM first, which OpenSSH prefers too: it needs no second pass for a MAC, and half the time.
+    ciphers = [name for name in options.ciphers if "gcm" in name]
+    options.ciphers = [*ciphers, *(name for name in options.ciphers if name not in ciphers)]
     # An ssh-rsa key signs with SHA-2. The other types stay allowed, so that a changed key can be named.
     wanted = [name for name in options.key_types if name.startswith("rsa-" if kind == "ssh-rsa" else kind)]
     options.key_types = [*wanted, *(name for name in options.key_types if name not in wanted)]

@@ -163,6 +163,20 @@ class SshSession:
                 channel.settimeout(answer_within.total_seconds())
             yield client
 
+    def open_channel(self, window_bytes: int) -> paramiko.Channel:
+        """Open a bare channel, for what speaks its own protocol over it.
+
+        Args:
+            window_bytes: how much the other side may send before it is read.
+
+        Raises:
+            SshConnectionLost: the connection is gone.
+        """
+        try:
+            return self._transport.open_session(window_size=window_bytes, timeout=_MARGIN_SECONDS)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise self._lost("the opening of a channel") from error
+
     @contextmanager
     def _sftp(self, path: str, done: str) -> Iterator[paramiko.SFTPClient]:
         try:

@@ -30,7 +30,7 @@ from nakoming.records.backup_file import (
 from nakoming.records.errors import StorageFull
 from nakoming.records.events import Event
 from nakoming.records.evidence import VENDOR_CHAIN
-from nakoming.records.keys import sync_folder
+from nakoming.records.key_files import sync_folder
 from nakoming.records.restore import Restored, restore
 from nakoming.records.types import canonical
 

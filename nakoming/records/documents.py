@@ -23,7 +23,7 @@ from nakoming.records.errors import (
     StorageFull,
 )
 from nakoming.records.events import Event
-from nakoming.records.keys import sync_folder
+from nakoming.records.key_files import sync_folder
 from nakoming.records.store import new_id
 
 if TYPE_CHECKING:

@@ -10,14 +10,13 @@ import hashlib
 import hmac
 import os
 import re
-import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from nakoming.records.errors import KeyDestroyed, KeyMissing, SealBroken
+from nakoming.records.key_files import make_file, overwrite, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +112,7 @@ class Keyring:
         if self._folder.exists():
             sync_folder(self._folder)
         for generation in self._numbers(customer, _DEAD):  # also what an interrupted destruction left
-            _overwrite(self._path(f"{customer}.{generation}", _DEAD))
+            overwrite(self._path(f"{customer}.{generation}", _DEAD))
         return destroyed
 
     def _numbers(self, customer: str, ending: str) -> list[int]:
@@ -139,7 +138,7 @@ class Keyring:
         if not path.exists():  # asked each time: a key that another process destroyed is gone here too
             self._keys.pop(name, None)
             if make:
-                self._make(path)
+                make_file(path, os.urandom(_KEY_BYTES))
         if name not in self._keys:
             try:
                 self._keys[name] = path.read_bytes()
@@ -147,35 +146,11 @@ class Keyring:
                 raise KeyMissing(key_id=name, folder=self._folder) from missing
         return self._keys[name]
 
-    def _make(self, path: Path) -> None:
-        """Write a new key whole or not at all; of two makers the first one wins."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self._folder / f".{path.name}.{secrets.token_hex(8)}"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(descriptor, os.urandom(_KEY_BYTES))
-            os.fsync(descriptor)
-            with suppress(FileExistsError):
-                os.link(temporary, path)
-        finally:
-            os.close(descriptor)
-            temporary.unlink()
-        sync_folder(self._folder)
-
     def _path(self, name: str, ending: str = _LIVE) -> Path:
         path = self._paths.get((name, ending))
         if path is None:
             path = self._paths[name, ending] = self._folder / f"{name}{ending}"
         return path
-
-
-def _overwrite(path: Path) -> None:
-    if path.stat().st_size:
-        with path.open("r+b") as file:
-            file.write(os.urandom(_KEY_BYTES))
-            os.fsync(file.fileno())
-            file.truncate(0)
-            os.fsync(file.fileno())
 
 
 def _checked(customer: str) -> str:
@@ -187,12 +162,3 @@ def _checked(customer: str) -> str:
 
 def _bound(customer: str, what: str) -> bytes:
     return f"{_checked(customer)}|{what}".encode()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,7 +20,7 @@ from nakoming.records.backup_file import BackupRefused, member, opened, row_from
 from nakoming.records.cases import State
 from nakoming.records.events import Event
 from nakoming.records.evidence import GENESIS, VENDOR_CHAIN
-from nakoming.records.keys import sync_folder
+from nakoming.records.key_files import sync_folder
 from nakoming.records.outbox import MailState
 from nakoming.records.store import new_id
 

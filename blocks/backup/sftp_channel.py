@@ -1,0 +1,142 @@
+"""Requests and answers of SFTP over one channel of SSH, none of which may hang."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from blocks.backup.sftp_packets import INIT, STATUS, VERSION, SftpBroken, check_status, names_of_pairs
+
+if TYPE_CHECKING:
+    import paramiko
+
+_LARGEST_PACKET: Final = 1 << 22
+_RECEIVE_BYTES: Final = 1 << 20
+_PROTOCOL: Final = 3
+_NUMBER_BYTES: Final = 4
+
+
+class SftpChannel:
+    """Asks and is answered; one thread at a time.
+
+    Args:
+        channel: of a session, nothing started in it yet.
+        answer_within: seconds in which the server must take or give something.
+
+    Raises:
+        SftpBroken: the server does not speak SFTP.
+    """
+
+    def __init__(self, channel: paramiko.Channel, answer_within: float) -> None:
+        self._channel = channel
+        self._received = bytearray()
+        self._number = 0
+        self._unanswered = 0
+        self._watch = _Watch(channel, answer_within)
+        channel.settimeout(answer_within)
+        with self._watch:  # paramiko itself would wait for ever
+            channel.invoke_subsystem("sftp")
+        self._send(struct.pack(">IBI", 5, INIT, _PROTOCOL))
+        kind, body = self._packet()
+        if kind != VERSION:
+            raise SftpBroken("it does not speak SFTP")
+        self.extensions = frozenset(names_of_pairs(body[4:]))
+
+    def close(self) -> None:
+        """End the channel."""
+        self._watch.close()
+        self._channel.close()
+
+    def ask(self, kind: int, body: bytes, data: bytes | memoryview = b"") -> int:
+        """Send a request; returns its number."""
+        self._number = (self._number + 1) & 0xFFFFFFFF
+        size = 5 + len(body) + len(data)
+        self._send(b"".join((struct.pack(">IBI", size, kind, self._number), body, data)))
+        self._unanswered += 1
+        return self._number
+
+    def answer(self, number: int) -> tuple[int, memoryview]:
+        """Kind and body of the answer to the oldest request that has none yet.
+
+        Raises:
+            SftpStatus: it is a status other than OK.
+            SftpBroken: it is the answer to something else.
+        """
+        kind, got, body = self.next_answer()
+        if got != number:
+            raise SftpBroken(f"it answers request {got} where {number} is due")
+        if kind == STATUS:
+            check_status(body)
+        return kind, body
+
+    def next_answer(self) -> tuple[int, int, memoryview]:
+        """Kind, number and body of the next answer, whatever it is."""
+        kind, body = self._packet()
+        if len(body) < _NUMBER_BYTES:
+            raise SftpBroken("an answer is too short")
+        self._unanswered -= 1
+        return kind, int.from_bytes(body[:_NUMBER_BYTES], "big"), body[_NUMBER_BYTES:]
+
+    def settle(self) -> None:
+        """Take the answers that nobody waits for any more, after one of them was bad."""
+        while self._unanswered > 0:
+            self.next_answer()
+
+    def _send(self, packet: bytes) -> None:
+        with self._watch:
+            self._channel.sendall(packet)
+
+    def _packet(self) -> tuple[int, memoryview]:
+        self._receive(4)
+        size = int.from_bytes(self._received[:4], "big")
+        if not 1 <= size <= _LARGEST_PACKET:
+            raise SftpBroken("what it sends is not SFTP")
+        self._receive(4 + size)
+        with memoryview(self._received) as view:
+            packet = bytes(view[4 : 4 + size])
+        del self._received[: 4 + size]
+        return packet[0], memoryview(packet)[1:]
+
+    def _receive(self, size: int) -> None:
+        if len(self._received) >= size:
+            return
+        with self._watch:
+            while len(self._received) < size:
+                got = self._channel.recv(_RECEIVE_BYTES)
+                if not got:
+                    raise SftpBroken("the connection was closed")
+                self._received += got
+                self._watch.beat()
+
+
+class _Watch:
+    # Closes the connection when nothing moves: a peer that stops reading can block a write for ever
+    # inside paramiko, beneath the channel's own time-out.
+
+    def __init__(self, channel: paramiko.Channel, limit: float) -> None:
+        self._transport = channel.get_transport()
+        self._limit = limit
+        self._since: float | None = None
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, name="sftp-watch", daemon=True).start()
+
+    def beat(self) -> None:
+        self._since = time.monotonic()
+
+    def close(self) -> None:
+        self._ended.set()
+
+    def __enter__(self) -> None:
+        self.beat()
+
+    def __exit__(self, *_: object) -> None:
+        self._since = None
+
+    def _run(self) -> None:
+        while not self._ended.wait(max(0.05, self._limit / 4)):
+            since = self._since
+            if since is not None and time.monotonic() - since > self._limit * 1.5:
+                self._transport.close()
+                return
