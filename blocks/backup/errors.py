@@ -54,6 +54,23 @@ class RestoreDamaged(BackupError):
     code = "NK3506"
 
 
+class FactsTooEarly(BackupError):
+    """Facts were asked of a dump that was not read to its end."""
+
+    template = "The dump of {what} has no facts yet: it was not read to its end."
+    code = "NK3507"
+
+
+class SnapshotRefused(BackupError):
+    """Others hold the database so that no state of it can be held still."""
+
+    template = (
+        "{what} could not be held still: {reason}. Allowed: a database whose readers and writers "
+        "end their transactions within {seconds} s."
+    )
+    code = "NK3520"
+
+
 class SiteError(BackupError):
     """A site did not do what it was asked."""
 

@@ -146,8 +146,8 @@ class Scratch(Protocol):
     def facts(self, name: str) -> Facts:
         """Count it, as `Dump.facts` did."""
 
-    def check(self, name: str) -> None:
-        """The engine's own check of integrity.
+    def check(self, name: str) -> tuple[str, ...]:
+        """The engine's own check of integrity; what was found good, one sentence each.
 
         Raises:
             RestoreDamaged: it found something.
