@@ -22,6 +22,6 @@ def taken(case: CaseRun, ends: Ends) -> InboxTaken:
     if found.files:
         files = [each.model_dump() for each in found.files]
         case.prove("evidence/1/files", Event.ERP_EXCHANGED, clause="S-4.2.1", files=files)
-    if found.files or found.down:
-        shown.publish_files(case.customer, found)
+    if found.files or found.down or found.wrong:
+        shown.publish_files(case.customer, found.model_copy(update={"down": found.down or found.wrong}))
     return found

@@ -118,6 +118,17 @@ files = Table(
     Column("answered_at", Instant),
 )
 
+# What an inbox held when it was looked at last: a file that must rest for long is compared with it.
+listed = Table(
+    "erp_sync_listed",
+    metadata,
+    Column("inbox", String(200), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
 # The version of each row that the newest file brought, and the rows of files that were older than what the
 # Suite held: the answer to a file names them.
 file_versions = Table(

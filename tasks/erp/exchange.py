@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict
 from blocks.erp.errors import ErpError
 from nakoming.records import agreements
 from tasks import operators, shared_things
-from tasks.erp import comparing, fetching, health, mending, rehearsing, settled
+from tasks.erp import comparing, fetching, health, mending, outward, rehearsing, settled, told
 from tasks.erp import write_back as writing_back
 from tasks.erp.connections import erp_session, suite_engine
 from tasks.erp.errors import NoErp, OtherRunLoads, SchemaDrifted
-from tasks.erp.interfaces import INBOUND, interface
+from tasks.erp.exchange_messages import tell_refused
+from tasks.erp.interfaces import INBOUND, OUTBOUND, interface
 from tasks.erp.rehearsing import REFUSALS
 from tasks.steps import Work, repeat, step
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from tasks.case_run import CaseRun
 
 _HOUR = timedelta(hours=1)
-_TOLD = 10
 
 
 class Link(BaseModel):
@@ -96,6 +96,7 @@ class Registrations(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     read_back: int = 0
+    not_read: int = 0
     overruled: int = 0
     mended: int = 0
     unmended: tuple[str, ...] = ()
@@ -112,7 +113,7 @@ def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None) 
         with both_sides(work, link) as (session, engine):
             loaded = fetching.fetch(session, engine, interface(table), asked, _clock(work))
     except REFUSALS as refused:
-        _tell_refused(work, table, str(refused))
+        tell_refused(work, table, str(refused))
         return Fetched(interface=table, refused=str(refused))
     except OtherRunLoads as other:
         return Fetched(interface=table, refused=str(other))
@@ -149,7 +150,7 @@ def send_back(work: Work, *, link: Link, order: str | None) -> SentBack:
                 _tell_dead_letters(work, engine)
             settled.prove(work.records, engine, work.customer)  # what a command owed when it was killed
     except SchemaDrifted as drifted:
-        _tell_refused(work, "outbox", str(drifted))
+        tell_refused(work, "outbox", str(drifted))
         return SentBack(refused=str(drifted))
     except ErpError as failed:
         return SentBack(**_trouble(work, "outbox", failed))
@@ -167,7 +168,7 @@ def follow_removals(work: Work, *, link: Link, table: str) -> Fetched:
         with both_sides(work, link) as (session, engine):
             loaded = fetching.removed(session, engine, wanted, asked, _clock(work)())
     except REFUSALS as refused:
-        _tell_refused(work, table, str(refused))
+        tell_refused(work, table, str(refused))
         return Fetched(interface=table, refused=str(refused))
     except OtherRunLoads as other:
         return Fetched(interface=table, refused=str(other))
@@ -182,6 +183,20 @@ def compare(work: Work, *, link: Link, table: str) -> SideBySide:
     try:
         with both_sides(work, link) as (session, engine):
             compared = comparing.compare(session, engine, interface(table))
+    except REFUSALS as refused:
+        return SideBySide(interface=table, equal=False, refused=str(refused))
+    except ErpError as failed:
+        return SideBySide(interface=table, equal=False, **_trouble(work, table, failed))
+    return SideBySide(interface=table, equal=compared.is_equal, found=asdict(compared))
+
+
+@step(doubt=repeat("it reads both sides and changes nothing"), timeout=_HOUR)
+def compare_outward(work: Work, *, link: Link, table: str) -> SideBySide:
+    """Compare what the Suite wrote at the ERP with what stands there."""
+    try:
+        with both_sides(work, link) as (session, engine):
+            at = _clock(work)()
+            compared = outward.compare(session, engine, interface(table), work.customer, at)
     except REFUSALS as refused:
         return SideBySide(interface=table, equal=False, refused=str(refused))
     except ErpError as failed:
@@ -228,7 +243,8 @@ def both_sides(work: Work, link: Link) -> Iterator[tuple[ErpSession, Engine]]:
 def tell_differences(case: CaseRun, found: list[SideBySide], registered: Registrations) -> None:
     """Tell the operators what differs, once for this comparison."""
     tables = [f"{each.interface}: {_said(each)}" for each in found if not each.equal]
-    said = "; ".join([*tables, *registered.unmended[:_TOLD]])
+    unmended = [told.first(registered.unmended)] if registered.unmended else []
+    said = "; ".join([*tables, *unmended])
 
     def write(tx: Tx) -> None:
         operators.tell_exchange(
@@ -239,10 +255,7 @@ def tell_differences(case: CaseRun, found: list[SideBySide], registered: Registr
 
 
 def _said(each: SideBySide) -> str:
-    if each.refused:
-        return each.refused
-    names = ("missing", "different", "left_over")
-    return ", ".join(f"{len(each.found[name])} {name.replace('_', ' ')}" for name in names)
+    return each.refused or each.down or told.difference(each.found)
 
 
 def _clock(work: Work) -> Any:
@@ -257,16 +270,8 @@ def _trouble(work: Work, name: str, failed: ErpError) -> dict[str, str]:
     """What a result says of a failure: nobody answered, or somebody did and cannot do it as it is."""
     if isinstance(failed, health.AWAY):
         return {"down": str(failed)}
-    _tell_refused(work, name, str(failed))
+    tell_refused(work, name, str(failed))
     return {"refused": str(failed)}
-
-
-def _tell_refused(work: Work, name: str, error: str) -> None:
-    """Once for each reason on each day: the same refusal comes back every few minutes."""
-    with work.records.write() as tx:
-        about = f"refused/{name}/{tx.now:%Y-%m-%d}/{hash_of(error)}"
-        values = {"interface": name, "error": error}
-        operators.tell_exchange(tx, work.customer, about, "exchange_refused", values)
 
 
 def _tell_dead_letters(work: Work, engine: Engine) -> None:
@@ -279,13 +284,6 @@ def _tell_dead_letters(work: Work, engine: Engine) -> None:
     with work.records.write() as tx:
         about = f"dead/{letters[-1].id}"
         operators.tell_exchange(tx, work.customer, about, "exchange_dead_letters", values)
-
-
-def hash_of(text: str) -> str:
-    """A short name for a text: digits in it (counts) do not make it another."""
-    import hashlib
-
-    return hashlib.sha256("".join(c for c in text if not c.isdigit()).encode()).hexdigest()[:12]
 
 
 def ends_of(tx: Tx, customer: str, version: int) -> Ends:
@@ -313,3 +311,4 @@ def link_of(tx: Tx, customer: str, version: int) -> Link:
 
 
 INTERFACES = INBOUND
+OUTWARDS = OUTBOUND

@@ -16,13 +16,19 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from blocks.erp.errors import ErpError, InboxFileChanged, InboxFileMissing, InboxFileTooLarge
+from blocks.erp.errors import ErpError, InboxFileChanged, InboxFileMissing, InboxFileTooLarge, InboxLost
 from blocks.erp.inbox import ErpInbox
-from blocks.ssh_errors import HostKeyChanged, SshConnectionLost, SshLoginRefused, SshUnreachable
+from blocks.ssh_errors import (
+    HostKeyChanged,
+    SshConnectionLost,
+    SshKeyInvalid,
+    SshLoginRefused,
+    SshUnreachable,
+)
 from nakoming.records import agreements
 from tasks import operators, shared_things
 from tasks.blocks import load_block
-from tasks.erp import file_answers, files, health
+from tasks.erp import exchange_messages, file_answers, file_rest, files, health
 from tasks.erp.connections import suite_engine
 from tasks.erp.errors import OtherRunLoads
 from tasks.erp.fetching import Asked
@@ -44,7 +50,10 @@ _HOUR = timedelta(hours=1)
 _MOST = 100
 """Files in one run; the next run takes the others."""
 _LONGEST_STEM = 80
-_AWAY = (ErpError, SshUnreachable, HostKeyChanged, SshLoginRefused, SshConnectionLost)
+_AWAY = (SshUnreachable, SshLoginRefused, SshConnectionLost, InboxLost)
+"""Troubles that pass, or that a later try finds gone; they are counted."""
+_WRONG = (HostKeyChanged, SshKeyInvalid, ErpError)
+"""Anything else needs a person, who is told of it at once: another machine answers, a folder is missing."""
 
 
 class TakenOrNot(BaseModel):
@@ -60,17 +69,24 @@ class TakenOrNot(BaseModel):
 
 
 class InboxTaken(BaseModel):
-    """What became of an inbox; `down`: it was not reached, or broke in the middle."""
+    """What became of an inbox.
+
+    Attributes:
+        files: those that were taken or refused.
+        down: why it was not reached, broke in the middle, or is left alone for a while.
+        wrong: what a person must look at before it is used, such as another host key.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     files: list[TakenOrNot] = []
     down: str | None = None
+    wrong: str | None = None
 
     @property
     def is_refused(self) -> bool:
-        """Whether a file was refused."""
-        return any(each.became == "refused" for each in self.files)
+        """Whether a file was refused, or the inbox as it is."""
+        return self.wrong is not None or any(each.became == "refused" for each in self.files)
 
 
 @step(
@@ -78,22 +94,34 @@ class InboxTaken(BaseModel):
 )
 def take_files(work: Work, *, inbox: str, suite: str) -> InboxTaken:
     """Take what has arrived at an inbox."""
+    with work.records.read() as tx:
+        until, now = health.left_alone_until(tx, work.customer, inbox), tx.now
+    if until is not None:
+        return InboxTaken(down=f"The inbox is left alone until {until:%Y-%m-%d %H:%M} UTC.")
     done: list[TakenOrNot] = []
     try:
         with _inbox(work, inbox) as (block, session):
-            taker = _Taker(work, block, session, suite_engine(suite), _language(work))
-            for file in _in_order(session.arrived())[:_MOST]:
+            engine = suite_engine(suite)
+            taker = _Taker(work, block, session, engine, _language(work))
+            resting = file_rest.arrived(session, engine, inbox, block.settle, now)
+            for file in _in_order(resting)[:_MOST]:
                 became = taker.take(file)
                 if became is not None:
                     done.append(became)
     except _AWAY as failed:
         return InboxTaken(files=done, down=str(failed))
+    except _WRONG as wrong:
+        exchange_messages.tell_refused(work, inbox, str(wrong))
+        return InboxTaken(files=done, wrong=str(wrong))
     return InboxTaken(files=done)
 
 
 @contextmanager
 def _inbox(work: Work, name: str) -> Iterator[tuple[ErpInbox, InboxSession]]:
-    """The connection, for one step; how it fares is counted. Nothing is installed on production meanwhile."""
+    """The connection, for one step. Nothing is installed on production meanwhile.
+
+    An outage is counted; what is wrong with an inbox that answers is none, and leaves the count as it is.
+    """
     production = shared_things.environment(work.customer, shared_things.PRODUCTION)
     block = load_block(ErpInbox, name)
     try:

@@ -109,12 +109,12 @@ class Inbox:
         query = "SELECT number, quantity, due_on, status FROM production_orders ORDER BY number"
         return [tuple(map(str, row)) for row in self.suite.suite_rows(query)]
 
-    def told(self) -> list[str]:
+    def told(self, about: str = "/file/") -> list[str]:
         with self.records.read() as tx:
             rows = tx.connection.execute(
                 select(schema.outbox.c.key).where(schema.outbox.c.kind == "operators")
             )
-            return [row.key for row in rows if "/file/" in row.key]
+            return [row.key for row in rows if about in row.key]
 
 
 def order(number: str = "F-1", qty: str = "5", due: str = "18-12-2026", version: str = "1") -> str:
@@ -346,6 +346,68 @@ def test_an_inbox_that_is_away_is_told_and_comes_back(inbox: Inbox, tmp_path: Pa
     assert inbox.run() == both_ways.EXCHANGED
     with inbox.records.read() as tx:
         assert connections.standing(tx, CUSTOMER, "brouwer-inbox").failures == 0
+
+
+def test_an_inbox_that_stays_away_is_one_message_and_is_left_alone(inbox: Inbox, tmp_path: Path) -> None:
+    stored = load_block(ErpInbox, "brouwer-inbox")
+    (tmp_path / "other").mkdir()
+    with sshd_in(tmp_path / "other") as gone:
+        away = stored.model_copy(update={"port": gone.port, "host_key": gone.host_key})
+    away.save("brouwer-inbox", overwrite=True)
+    for _ in range(3):
+        assert inbox.run() == both_ways.NOT_REACHED
+    stored.save("brouwer-inbox", overwrite=True)  # it is back; nobody has tried yet
+    inbox.csv("orders.csv", order())
+    assert inbox.run() == both_ways.NOT_REACHED
+    assert inbox.waiting == ["orders.csv"]
+    assert len(inbox.told("/connection/")) == 1
+    with inbox.records.write() as tx:
+        standing = connections.standing(tx, CUSTOMER, "brouwer-inbox")
+        assert (standing.failures, standing.open_until is None) == (3, False)
+        clock.set_to(tx.connection, tx.now + timedelta(minutes=2))
+    assert inbox.run() == both_ways.EXCHANGED
+    assert inbox.waiting == []
+    assert len(inbox.told("/connection-back/")) == 1
+
+
+def test_another_host_key_is_told_at_once_and_is_no_outage(inbox: Inbox, tmp_path: Path) -> None:
+    stored = load_block(ErpInbox, "brouwer-inbox")
+    (tmp_path / "other").mkdir()
+    with sshd_in(tmp_path / "other") as stranger:
+        stored.model_copy(update={"port": stranger.port}).save("brouwer-inbox", overwrite=True)
+        for _ in range(4):
+            assert inbox.run() == both_ways.REFUSED
+    assert len(inbox.told("/refused/brouwer-inbox/")) == 1
+    assert inbox.told("/connection/") == []
+    with inbox.records.read() as tx:
+        assert connections.standing(tx, CUSTOMER, "brouwer-inbox").failures == 0
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(inbox: Inbox) -> None:
+    (inbox.home / "inbox").rmdir()
+    assert inbox.run() == both_ways.REFUSED
+    assert len(inbox.told("/refused/brouwer-inbox/")) == 1
+
+
+def test_a_long_rest_is_waited_for_between_two_runs(inbox: Inbox) -> None:
+    stored = load_block(ErpInbox, "brouwer-inbox")
+    stored.model_copy(update={"settle": timedelta(minutes=10)}).save("brouwer-inbox", overwrite=True)
+
+    def later(minutes: int) -> None:
+        with inbox.records.write() as tx:
+            clock.set_to(tx.connection, tx.now + timedelta(minutes=minutes))
+
+    inbox.csv("orders.csv", order())
+    assert inbox.run() == both_ways.EXCHANGED
+    later(11)
+    inbox.csv("orders.csv", order(), order("F-2"))  # it has grown, and rests from now on
+    assert inbox.run() == both_ways.EXCHANGED
+    later(5)
+    assert inbox.run() == both_ways.EXCHANGED
+    assert inbox.waiting == ["orders.csv"]
+    later(6)
+    assert inbox.run() == both_ways.EXCHANGED
+    assert (inbox.waiting, len(inbox.orders())) == ([], 2)
 
 
 def test_a_comparison_and_a_rehearsal_take_nothing(inbox: Inbox) -> None:
