@@ -144,6 +144,19 @@ class Deletions:
     sets: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PeriodOf:
+    """What tells in which month a row lies, where both sides are compared.
+
+    Attributes:
+        column: a column of the contract; with `through`, one of the Suite's table that is referred to.
+        through: the column whose reference leads there; None: `column` is the row's own.
+    """
+
+    column: str
+    through: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """What one interface has agreed to.
@@ -160,6 +173,7 @@ class Contract:
         deletions: how deletions are seen.
         duplicates: of rows with one key in a batch, whether the newest is taken or all are refused.
         local_change: the Suite's column that says when somebody changed the row there; the ERP overrules it.
+        period: what tells the month of a row; None: rows are compared all together.
     """
 
     interface: str
@@ -173,6 +187,7 @@ class Contract:
     deletions: Deletions
     duplicates: Duplicates
     local_change: str | None = None
+    period: PeriodOf | None = None
 
     @classmethod
     def load(cls, path: Path) -> Contract:

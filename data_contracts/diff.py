@@ -162,6 +162,7 @@ _CONTRACT: Final[
     ("changes", lambda each: each.change, _always(*BOTH)),
     ("deletions", lambda each: each.deletions, _always(*BOTH)),
     ("duplicates", lambda each: each.duplicates, _strict_when_refused),
+    ("period", lambda each: each.period, _always()),
 )
 _COLUMN: Final[tuple[tuple[str, Callable[[Any, Any], tuple[Side, ...]]], ...]] = (
     ("logical_type", _always(*BOTH)),

@@ -16,6 +16,7 @@ from data_contracts.contract import (
     Deletions,
     DeletionsBy,
     Duplicates,
+    PeriodOf,
     Table,
 )
 from data_contracts.custom import Findings, custom_of, decimal_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from data_contracts.custom import Custom
     from data_contracts.odcs import Document, SchemaObject
 
-KNOWN: Final = ("targetTable", "change", "deletions", "duplicates", "badShareLimit", "localChange")
+KNOWN: Final = ("targetTable", "change", "deletions", "duplicates", "badShareLimit", "localChange", "period")
 _UNITS: Final = {
     "minutes": timedelta(minutes=1),
     "hours": timedelta(hours=1),
@@ -76,6 +77,7 @@ def contract_of(document: Document) -> tuple[Contract | None, Findings]:
         deletions=_deletions(custom, columns),
         duplicates=_choice(custom, "duplicates", get_args(Duplicates), "newest"),
         local_change=custom.identifier("localChange"),
+        period=_period(custom, columns),
     )
     custom.need("targetTable", "the table of the Suite that is filled, such as production_orders")
     return (None if findings.problems else found), findings
@@ -216,6 +218,25 @@ def _deletions(custom: Custom, columns: tuple[Column, ...]) -> Deletions:
         custom.findings.add((*path, "column"), f"a column of type {kind} marks nothing", "boolean or integer")
     table = value.get("table") if isinstance(value.get("table"), str) else None
     return Deletions(by, column, table, _sets(custom, path, value))
+
+
+def _period(custom: Custom, columns: tuple[Column, ...]) -> PeriodOf | None:
+    allowed = "column, a date or an instant; or through, a column that refers to the Suite, and its column"
+    found = custom.mapping("period", ("column", "through"), allowed)
+    if found is None:
+        return None
+    path, value = found
+    through = value.get("through")
+    if through is None:
+        moments = {each.name for each in columns if each.logical_type in {"date", "timestamp"}}
+        good = value.get("column") in moments
+    else:
+        referring = {each.name for each in columns if each.reference is not None}
+        good = through in referring and re.fullmatch(NAME, str(value.get("column"))) is not None
+    if not good:
+        custom.findings.add(path, f"{shown(value)} tells no month", allowed)
+        return None
+    return PeriodOf(str(value["column"]), through)
 
 
 def _sets(custom: Custom, path: tuple[str, ...], value: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Both sides compared, row for row and in sums: the ERP's table as it is now, and what the Suite holds of it.
+"""Both sides compared, row for row and in sums per month: the ERP now, and what the Suite holds of it.
 
 The ERP's rows take the same way as in a full load, into a staging table and through the contract, and are not
 loaded: what would be made or changed is the difference. Bad rows are counted apart, and with them what the
@@ -7,20 +7,21 @@ Suite still holds of them from before: they wait in quarantine, where somebody s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Numeric, cast, func, literal, select
+from sqlalchemy import func, select
 from sqlalchemy import table as named_table
 
 from nakoming.records.engine import writing
-from tasks.erp import checking, staging, upsert
+from tasks.erp import checking, per_month, staging, upsert
 from tasks.erp.bookkeeping import prepare
 from tasks.erp.keys import key_text
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Engine, Select
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Engine, Select
 
     from blocks.erp.protocol import ErpSession
     from tasks.erp.interfaces import Interface
@@ -31,7 +32,22 @@ _ERP = "erp_staging_erp"
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """One table on both sides. Keys are the first `SHOWN`; `sums` are per column: the ERP's, the Suite's."""
+    """One table on both sides.
+
+    Attributes:
+        interface: which.
+        erp_rows: rows at the ERP.
+        bad_rows: those of them that break the contract.
+        good_rows: those that must be in the Suite.
+        suite_rows: rows of the Suite.
+        sums: per column: the ERP's, the Suite's.
+        compared_months: in so many months counts and sums were compared.
+        months: those that differ.
+        missing: the first `SHOWN` keys of rows that are not in the Suite.
+        different: of rows with other values.
+        left_over: of rows that only the Suite has.
+        counts: how many keys there are of each of these three kinds.
+    """
 
     interface: str
     erp_rows: int
@@ -39,15 +55,24 @@ class Compared:
     good_rows: int
     suite_rows: int
     sums: dict[str, tuple[str, str]]
+    compared_months: int
+    months: tuple[per_month.Month, ...]
     missing: tuple[str, ...]
     different: tuple[str, ...]
     left_over: tuple[str, ...]
+    counts: dict[str, int]
 
     @property
     def is_equal(self) -> bool:
         """Whether nothing differs."""
         equal = all(erp == suite for erp, suite in self.sums.values())
-        return equal and not (self.missing or self.different or self.left_over)
+        return equal and not self.months and not any(self.counts.values())
+
+    def also_different(self, keys: Sequence[str]) -> Compared:
+        """The same, and rows of which the caller knows that they differ."""
+        named = (*self.different, *keys)[:SHOWN]
+        counts = self.counts | {"different": self.counts["different"] + len(keys)}
+        return replace(self, different=named, counts=counts)
 
 
 def compare(session: ErpSession, engine: Engine, interface: Interface) -> Compared:
@@ -89,16 +114,47 @@ def _compared(connection: Connection, interface: Interface, checked: checking.Ch
     left_over = select(suite_key).select_from(suite.outerjoin(erp, same)).where(erp.c[first].is_(None))
     differs = upsert.differs(suite.c, erp.c, interface.target_values)
     different = select(key).select_from(erp.join(suite, same)).where(differs)
-    return Compared(
-        interface=interface.name,
+    sides = [per_month.side(connection, interface, rows) for rows in (erp, suite)]
+    return compared_of(
+        connection,
+        interface,
         erp_rows=checked.staged,
         bad_rows=checked.bad,
-        good_rows=_count(connection, select(literal(1)).select_from(erp)),
-        suite_rows=_count(connection, select(literal(1)).select_from(suite)),
-        sums=_sums(connection, interface, erp, suite),
-        missing=_first(connection, missing),
-        different=_first(connection, different),
-        left_over=_first(connection, left_over),
+        sides=(sides[0], sides[1]),
+        keys={"missing": missing, "different": different, "left_over": left_over},
+        summed=interface.summed,
+    )
+
+
+def compared_of(
+    connection: Connection,
+    interface: Interface,
+    *,
+    erp_rows: int,
+    bad_rows: int,
+    sides: tuple[per_month.Side, per_month.Side],
+    keys: dict[str, Select[Any]],
+    summed: Sequence[str],
+) -> Compared:
+    """The comparison of two sides (the ERP's, the Suite's) of which the months and the odd keys are known."""
+    months = per_month.months(*sides)
+    whole = [{name: sum(each[1].get(name, 0) for each in side.values()) for name in summed} for side in sides]
+    return Compared(
+        interface=interface.name,
+        erp_rows=erp_rows,
+        bad_rows=bad_rows,
+        good_rows=sum(each.erp_rows for each in months),
+        suite_rows=sum(each.suite_rows for each in months),
+        sums={
+            name: (per_month.plain(per_month.exact(whole[0][name])), per_month.plain(per_month.exact(value)))
+            for name, value in whole[1].items()
+        },
+        compared_months=len(months),
+        months=tuple(each for each in months if not each.is_equal),
+        missing=_first(connection, keys["missing"]),
+        different=_first(connection, keys["different"]),
+        left_over=_first(connection, keys["left_over"]),
+        counts={name: _count(connection, query) for name, query in keys.items()},
     )
 
 
@@ -117,20 +173,3 @@ def _count(connection: Connection, rows: Select[Any]) -> int:
 def _first(connection: Connection, keys: Select[Any]) -> tuple[str, ...]:
     ordered = keys.order_by(keys.selected_columns[0]).limit(SHOWN)
     return tuple(row[0] for row in connection.execute(ordered))
-
-
-def _sums(connection: Connection, interface: Interface, erp: Any, suite: Any) -> dict[str, tuple[str, str]]:
-    found = {}
-    for name in interface.summed:
-        both = [connection.execute(select(_sum(side.c[name]))).scalar_one() for side in (erp, suite)]
-        found[name] = (_plain(both[0]), _plain(both[1]))
-    return found
-
-
-def _sum(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.sum(cast(column, Numeric(38, 6)))
-
-
-def _plain(value: Any) -> str:
-    # SQLite adds in floating point: what is left behind the sixth decimal says nothing.
-    return format(round(Decimal(str(value or 0)), 6).normalize(), "f")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from blocks.erp.protocol import Different, Found, Missing, OutEffect, Refused
 from nakoming.records.engine import writing
@@ -38,9 +38,14 @@ GONE = "gone"
 
 @dataclass(frozen=True, kw_only=True)
 class Mended:
-    """What was read back. `unmended`: what stays different, in the ERP's words."""
+    """What was read back. `unmended`: what stays different, in the ERP's words.
+
+    `not_read` counts acknowledged rows that were left out: older than `PERIOD`, or beyond the newest `MOST`.
+    Their keys, counts and sums are compared all the same (`tasks.erp.outward`).
+    """
 
     read_back: int = 0
+    not_read: int = 0
     overruled: int = 0
     mended: int = 0
     unmended: tuple[str, ...] = field(default=())
@@ -61,10 +66,10 @@ def mend(session: ErpSession, engine: Engine, customer: str, at: datetime, *, mo
     Raises:
         ErpError: the connection failed; what was recorded is written by the next comparison.
     """
-    rows = _acknowledged(engine, at - PERIOD, most)
+    rows, not_read = _acknowledged(engine, SUITES_OWN, at - PERIOD, most)
     odd = _odd(session, rows, customer)
     if not odd:
-        return Mended(read_back=len(rows))
+        return Mended(read_back=len(rows), not_read=not_read)
     attempts = _record(engine, odd, at)
     effects = [_again(each, customer, attempts[each.row.id]) for each in odd]
     answers = session.apply(effects)
@@ -76,24 +81,43 @@ def mend(session: ErpSession, engine: Engine, customer: str, at: datetime, *, mo
             unmended.append(_said(each, answer, seen))
     return Mended(
         read_back=len(rows),
+        not_read=not_read,
         overruled=len(odd),
         mended=len(odd) - len(unmended),
         unmended=tuple(unmended),
     )
 
 
-def _acknowledged(engine: Engine, since: datetime, most: int) -> Sequence[Row[Any]]:
-    """What the ERP acknowledged in the period, the newest of it; in the order in which it was written."""
+def changed_there(
+    session: ErpSession, engine: Engine, customer: str, interface: str, at: datetime, *, most: int = MOST
+) -> tuple[str, ...]:
+    """Rows that somebody changed at the ERP where the Suite does not write again; nothing is changed.
+
+    Raises:
+        ErpError: the connection failed.
+    """
+    rows, _ = _acknowledged(engine, (interface,), at - PERIOD, most)
+    odd = _odd(session, rows, customer)
+    return tuple(f"{each.row.order_number} ({each.row.id})" for each in odd if not each.is_gone)
+
+
+def _acknowledged(
+    engine: Engine, interfaces: Sequence[str], since: datetime, most: int
+) -> tuple[Sequence[Row[Any]], int]:
+    """The newest that the ERP acknowledged in the period, in its order; how much else there is."""
     o = outgoing.c
+    every = (o.state == ACKNOWLEDGED, o.interface.in_(interfaces))
     query = (
         select(outgoing)
-        .where(o.state == ACKNOWLEDGED, o.interface.in_(SUITES_OWN), o.acknowledged_at >= since)
+        .where(*every, o.acknowledged_at >= since)
         .order_by(o.acknowledged_at.desc(), o.id.desc())
         .limit(most)
     )
     with engine.connect() as connection, writing(connection).begin():
         prepare(connection)
-        return sorted(connection.execute(query).all(), key=lambda row: row.id)
+        rows = connection.execute(query).all()
+        count = connection.execute(select(func.count()).select_from(outgoing).where(*every)).scalar_one()
+        return sorted(rows, key=lambda row: row.id), count - len(rows)
 
 
 def _odd(session: ErpSession, rows: Sequence[Row[Any]], customer: str) -> list[_Odd]:

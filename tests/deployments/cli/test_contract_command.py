@@ -36,7 +36,7 @@ def test_a_damaged_file_shows_all_that_is_wrong(nakoming: Callable[..., Any], da
     ended = nakoming("contract", "check", damaged)
     assert ended.status == 1
     lines = [line.partition(", ")[2].partition(",")[0] for line in ended.out.splitlines()]
-    assert lines == ["line 27", "line 28"]
+    assert lines == ["line 29", "line 30"]
     found = nakoming("contract", "check", damaged, "--json")
     assert found.status == 1
     keys = [problem["key"] for problem in found.data["problems"]]
@@ -90,7 +90,7 @@ def test_a_version_that_is_no_contract(nakoming: Callable[..., Any], damaged: Pa
     ended = nakoming("contract", "diff", ORDERS, damaged)
     assert ended.status == 2
     assert ended.err.startswith(
-        "orders.yaml, line 27, schema.0.customProperties.4.value: 'oldest' is not one"
+        "orders.yaml, line 29, schema.0.customProperties.4.value: 'oldest' is not one"
     )
     assert ended.err.rstrip().endswith("[NK7401]")
 

@@ -95,6 +95,6 @@ def test_what_the_erp_refuses_stays_different_in_its_own_words(both: BothSides) 
 def test_only_the_newest_of_the_period_is_read_back(both: BothSides) -> None:
     orders = worked(both, 4)
     both.in_erp("UPDATE erp_hours_in SET minutes = 44")
-    assert mended(both, most=3) == Mended(read_back=3, overruled=3, mended=3)
+    assert mended(both, most=3) == Mended(read_back=3, not_read=1, overruled=3, mended=3)
     assert minutes(both) == {orders[0]: 44} | dict.fromkeys(orders[1:], 45)
-    assert mended(both, NOON + PERIOD + timedelta(seconds=1)) == Mended()
+    assert mended(both, NOON + PERIOD + timedelta(seconds=1)) == Mended(not_read=4)
