@@ -34,7 +34,8 @@ def erp_sync(
     Gates: none.
     Records: one case `erp_sync/<customer>/<occasion>`; each transaction stands in the Suite's own ledger.
     Artifacts: the state of the case; erp-<customer>, what was exchanged, held back and refused;
-        erp-files-<customer>, what became of files; erp-held-back-<customer>, the pages about it.
+        erp-files-<customer>, what became of files; erp-held-back-<customer>, the pages about it;
+        erp-overruled-<customer>, who won where both sides had changed the same.
 
     Args:
         customer: Short name of the customer, as in its agreement.
@@ -67,4 +68,4 @@ def walk(case: CaseRun) -> str:
     return exchange.fetched_and_sent()
 
 
-PROCESS = Process(kind="erp_sync", revision=3, walk=walk, red=both_ways.RED)
+PROCESS = Process(kind="erp_sync", revision=4, walk=walk, red=both_ways.RED)

@@ -104,6 +104,14 @@ def drop_dead_letter(
 
 
 @app.command()
+def overruled(customer: Customer, *, as_json: Json = False) -> None:
+    """Show who won where both sides had changed the same: the ERP on master data, the Suite on its own."""
+    from deployments.cli import erp_view
+
+    erp_view.overruled(customer, as_json=as_json)
+
+
+@app.command()
 def overview(
     customer: Customer,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployments.cli import prefect_server, printing
 from nakoming.records import agreements
+from tasks.erp import overruled as overrulings
 from tasks.erp import settled, settling
 from tasks.erp.standing import customers_with_erp, standing, suite_of
 from tasks.installation import records
@@ -40,6 +41,7 @@ def status(customer: str | None, *, as_json: bool) -> None:
     printing.table(columns, [_row(each) for each in found], empty="No agreement names an ERP.")
     for each in found:
         _trouble(each)
+        _guarantee(each)
 
 
 def _row(found: ExchangeStanding) -> tuple[Any, ...]:
@@ -63,6 +65,14 @@ def _age(found: ExchangeStanding, loaded: list[Any]) -> str | None:
         return None
     minutes = int((found.now - max(loaded)).total_seconds() // 60)
     return f"{minutes} min ago" if minutes < _HOURS else f"{minutes // 60} h ago"
+
+
+def _guarantee(found: ExchangeStanding) -> None:
+    """Where the ERP holds no keys, a row may have been written twice: that is said."""
+    count = found.waits.at_least_once if found.waits else 0
+    if count:
+        said = f"{count} rows were written at least once, with detection: the ERP holds no keys of ours."
+        printing.line(f"{found.customer}: {said}")
 
 
 _HOURS = 180
@@ -132,6 +142,19 @@ def dead_letters(customer: str, *, as_json: bool) -> None:
     ]
     columns = ("number", "interface", "order", "since", "attempts", "the ERP says")
     printing.table(columns, lines, empty=f"The ERP of {customer} refuses nothing.")
+
+
+def overruled(customer: str, *, as_json: bool) -> None:
+    """Print the newest overrulings, and how many more there are; raises as `quarantined`."""
+    found = overrulings.overruled(opened(customer))
+    if as_json:
+        printing.emit({"overruled": [each.model_dump() for each in found.newest], "count": found.count})
+        return
+    lines = [(each.overruled_at, each.interface, each.key, each.winner, each.words) for each in found.newest]
+    columns = ("at", "interface", "key", "winner", "lost → won")
+    printing.table(columns, lines, empty=f"Nothing of {customer} was overruled.")
+    if found.more:
+        printing.line(f"And {found.more} more.")
 
 
 def opened(customer: str) -> Engine:

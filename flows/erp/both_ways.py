@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nakoming.records.events import Event
-from tasks.erp import exchange, held_back, shown
+from tasks.erp import exchange, held_back, overruled, shown, told
 from tasks.erp.health import left_alone_until
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ REFUSED = "not all was taken: something was refused"
 DIFFERS = "the two sides differ"
 _MENDING = _TELLING = 2  # the revision that has these steps
 _CATCHING_UP = 3
+_OUTWARDS = 4
 RED = frozenset({LEFT_ALONE, NOT_REACHED, REFUSED, DIFFERS})
 
 
@@ -96,6 +97,8 @@ class Exchange:
             for name in exchange.INTERFACES
         ]
         registered = self._registrations()
+        self._overruled(registered.overruled)
+        found += self._outwards()
         counts = {each.interface: each.model_dump() for each in found}
         mended = {"registrations": registered.model_dump()} if self._mends else {}
         self.case.prove("evidence/1/compared", Event.ERP_COMPARED, clause="S-2.6.7a", tables=counts, **mended)
@@ -130,6 +133,25 @@ class Exchange:
         """Whether the Suite's hours and materials are looked after; a dry run changes nothing."""
         return self.case.revision >= _MENDING and not self.dry_run
 
+    def _overruled(self, any_of_them: object) -> None:
+        """Name who won where both sides had changed the same; a dry run overrules nothing."""
+        if not any_of_them or self.dry_run or self.case.revision < _OUTWARDS:
+            return
+        since = self.case.case.opened_at
+        found = self.case.do(
+            "overruled/1/named", overruled.name_overrulings, suite=self.link.suite, since=since
+        )
+        shown.publish_overruled(self.case.customer, found)
+
+    def _outwards(self) -> list[exchange.SideBySide]:
+        """What the Suite wrote there, after its hours and materials were looked after."""
+        if self.case.revision < _OUTWARDS or self.dry_run:
+            return []
+        return [
+            self.case.do(f"compare/1/{name}", exchange.compare_outward, link=self.link, table=name)
+            for name in exchange.OUTWARDS
+        ]
+
     def _registrations(self) -> exchange.Registrations:
         if not self._mends:
             return exchange.Registrations()
@@ -145,8 +167,10 @@ class Exchange:
             dry_run=self.dry_run,
             fetched={each.interface: each.counts for each in fetched},
             sent=sent.counts,
+            guarantee=told.guarantee(sent.counts),
         )
         self._kept_pages(fetched)
+        self._overruled(any(each.counts.get("overruled") for each in fetched))
         shown.publish_exchange(self.case.customer, outcome, fetched, sent)
         return outcome
 

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.context import FlowRunContext
 
+from tasks.erp import told
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.erp.exchange import Fetched, Registrations, SentBack, SideBySide
     from tasks.erp.held_back import Page
     from tasks.erp.inbox import InboxTaken
+    from tasks.erp.overruled import Overruled
     from tasks.process import Worked
 
+_IN_A_CELL = 20
 _logger = logging.getLogger(__name__)
 
 
@@ -25,8 +29,33 @@ def publish_exchange(customer: str, outcome: str, fetched: Sequence[Fetched], se
         {"interface": each.interface, **each.counts, "trouble": each.down or each.refused or ""}
         for each in fetched
     ]
-    rows.append({"interface": "to the ERP", **sent.counts, "trouble": sent.down or sent.refused or ""})
-    _publish(f"erp-{_key(customer)}", rows, f"Exchange with the ERP of {customer}: {outcome}")
+    guarantee = told.guarantee(sent.counts)
+    rows.append(
+        {
+            "interface": "to the ERP",
+            **sent.counts,
+            "guarantee": guarantee,
+            "trouble": sent.down or sent.refused or "",
+        }
+    )
+    said = f"Exchange with the ERP of {customer}: {outcome}"
+    _publish(f"erp-{_key(customer)}", rows, f"{said}. Written {guarantee}." if guarantee else said)
+
+
+def publish_overruled(customer: str, found: Overruled) -> None:
+    """Who won where both sides had changed the same, in this run."""
+    rows: list[dict[str, Any]] = [
+        {
+            "interface": each.interface,
+            "key": each.key,
+            "winner": {"erp": "the ERP", "suite": "the Suite"}[each.winner],
+            "lost → won": each.words,
+        }
+        for each in found.newest
+    ]
+    if found.more:
+        rows.append({"interface": f"and {found.more} more"})
+    _publish(f"erp-overruled-{_key(customer)}", rows, f"Overruled in the exchange with {customer}")
 
 
 def publish_files(customer: str, taken: InboxTaken) -> None:
@@ -51,9 +80,10 @@ def publish_comparison(customer: str, found: Sequence[SideBySide], registered: R
             "sums (ERP, Suite)": "; ".join(
                 f"{name} {erp} / {suite}" for name, (erp, suite) in each.found.get("sums", {}).items()
             ),
-            "missing in the Suite": _first(each.found.get("missing", ())),
-            "different": _first(each.found.get("different", ())),
-            "left over in the Suite": _first(each.found.get("left_over", ())),
+            "months that differ": told.months(each.found),
+            "missing in the Suite": told.keys_of(each.found, "missing", _IN_A_CELL),
+            "different": told.keys_of(each.found, "different", _IN_A_CELL),
+            "left over in the Suite": told.keys_of(each.found, "left_over", _IN_A_CELL),
             "trouble": each.down or each.refused or "",
         }
         for each in found
@@ -62,12 +92,14 @@ def publish_comparison(customer: str, found: Sequence[SideBySide], registered: R
         said = (
             f"{registered.read_back} read back, {registered.mended} of {registered.overruled} written again"
         )
+        if registered.not_read:
+            said += f"; {registered.not_read} older ones were not read back"
         rows.append(
             {
                 "interface": "hours and materials at the ERP",
                 "equal": "NO" if registered.unmended else "yes",
                 "different": said,
-                "trouble": registered.down or _first(registered.unmended),
+                "trouble": registered.down or told.first(registered.unmended, most=_IN_A_CELL),
             }
         )
     _publish(f"erp-compared-{_key(customer)}", rows, f"ERP and Suite of {customer}, compared")
@@ -111,8 +143,3 @@ def _publish(key: str, rows: list[dict[str, Any]], description: str) -> None:
 
 def _key(customer: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in customer.lower())
-
-
-def _first(keys: Sequence[str], most: int = 20) -> str:
-    shown = ", ".join(keys[:most])
-    return f"{shown}, …" if len(keys) > most else shown

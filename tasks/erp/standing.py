@@ -27,20 +27,26 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Select
 
+    from blocks.erp.outcomes import Guarantee
     from nakoming.records.connections import Standing
     from nakoming.records.ended_cases import Ended
     from nakoming.records.store import Records, Tx
 
 KIND = "erp_sync"
+AT_LEAST_ONCE: Guarantee = "at-least-once with detection"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waits:
-    """What stands in the Suite's database: rows that wait, and when each interface was loaded last."""
+    """What stands in the Suite's database: rows that wait, and when each interface was loaded last.
+
+    `at_least_once` counts what was written at an ERP that holds no keys.
+    """
 
     quarantined: int
     dead_letters: int
     outbox: int
+    at_least_once: int = 0
     loaded_at: dict[str, datetime | None] = field(default_factory=dict)
 
 
@@ -160,5 +166,6 @@ def _counted(connection: Connection) -> Waits:
         quarantined=count(select(number).where(quarantine.c.state == WAITING)),
         dead_letters=count(select(number).where(o.state == DEAD)),
         outbox=count(taken) + count(select(number).select_from(suite_outbox)),
+        at_least_once=count(select(number).where(o.guarantee == AT_LEAST_ONCE)),
         loaded_at={row.interface: row.loaded_at for row in loaded},
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import pytest
+from sqlalchemy import insert
 
 from demo.erp import play
 from nakoming.records import cases, connections, duties, proofs
@@ -16,6 +17,7 @@ from nakoming.records.connections import Standing
 from nakoming.records.events import Event
 from nakoming.records.owners import this_process
 from tasks.erp import settling, write_back
+from tasks.erp.bookkeeping import overrulings
 from tests.harness.erp_pair import AT, Pair, agree, sqlite_pair
 
 if TYPE_CHECKING:
@@ -193,6 +195,41 @@ def test_a_dead_letter_is_listed_with_the_erps_words_and_settled(
     dropped = nakoming("erp", "dead-letter", "drop", "brouwer", letter["number"], "--reason", "Te veel.")
     assert dropped.out == f"Dead letter {letter['number']} is dropped.\n"
     assert nakoming("erp", "dead-letter", "list", "brouwer").out == "The ERP of brouwer refuses nothing.\n"
+
+
+def test_overrulings_are_listed_with_what_lost_and_what_won(
+    pair: Pair, nakoming: Callable[..., Ended]
+) -> None:
+    assert nakoming("erp", "overruled", "brouwer").out == "Nothing of brouwer was overruled.\n"
+    rows = [
+        {
+            "interface": "orders",
+            "key": f"PO-{number}",
+            "winner": "erp",
+            "details": json.dumps({"description": ["ours", "theirs"]}),
+            "overruled_at": AT + timedelta(seconds=number),
+        }
+        for number in range(103)
+    ]
+    with pair.engine.begin() as connection:
+        connection.execute(insert(overrulings), rows)
+    lines = nakoming("erp", "overruled", "brouwer").out.splitlines()
+    assert lines[1].split()[-7:] == ["orders", "PO-102", "erp", "description:", "ours", "→", "theirs"]
+    assert lines[-1] == "And 3 more."
+    found = nakoming("erp", "overruled", "brouwer", "--json").data
+    assert (found["count"], len(found["overruled"])) == (103, 100)
+
+
+def test_writes_without_keys_are_said_in_the_status(pair: Pair, nakoming: Callable[..., Ended]) -> None:
+    order = pair.rows("SELECT number FROM production_orders LIMIT 1")[0][0]
+    pair.tell("status_out", order, order_no=order, status="started", at=AT.isoformat())
+    with pair.erp.connect() as session:
+        write_back.write_back(session, pair.engine, "brouwer", lambda: AT)
+    assert "at least once" not in nakoming("erp", "status").out
+    with pair.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE erp_sync_outgoing SET guarantee = 'at-least-once with detection'")
+    said = "brouwer: 1 rows were written at least once, with detection: the ERP holds no keys of ours."
+    assert said in nakoming("erp", "status").out.splitlines()
 
 
 @pytest.mark.clause("S-4.2.2")
