@@ -74,12 +74,12 @@ def publish_case(records: Records, case_id: str) -> None:
         for wait in waits
     )
     description = f"{case.key}: {case.state}, stage {case.stage or '–'}"
-    _put(artifact_key(case.key), rows, description)
+    put_table(artifact_key(case.key), rows, description)
 
 
 def put_open_gates(waiting: Waiting) -> None:
     """Renew the artifact of all that waits, for whom and until when; what is overdue stands first."""
-    _put(OPEN_GATES, waiting.rows, f"What waits, for whom, until when: {waiting.total} in all.")
+    put_table(OPEN_GATES, waiting.rows, f"What waits, for whom, until when: {waiting.total} in all.")
 
 
 def open_gates(records: Records) -> Waiting:
@@ -100,7 +100,7 @@ def open_gates(records: Records) -> Waiting:
     return Waiting(rows, total)
 
 
-def _put(key: str, rows: list[dict[str, Any]], description: str) -> None:
+def put_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
     """Renew an artifact, inside a run (which it then belongs to) or outside."""
     context = FlowRunContext.get()
     run_id = context.flow_run.id if context and context.flow_run else None

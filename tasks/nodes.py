@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,9 +16,10 @@ from prefect.context import FlowRunContext
 from prefect.serializers import PickleSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 R = TypeVar("R")
+_WITHOUT: ContextVar[bool] = ContextVar("without_nodes", default=False)
 _ENDED_WELL: ContextVar[bool] = ContextVar("ended_well", default=False)
 
 
@@ -35,7 +37,7 @@ def show(name: str, work: Callable[[], R]) -> R:
 
     Prefect's retries, caches and results are off: the ledger decides what is done again, and remembers.
     """
-    if FlowRunContext.get() is None:
+    if FlowRunContext.get() is None or _WITHOUT.get():
         return work()
     _hush()
     made: list[R] = []
@@ -54,6 +56,16 @@ def show(name: str, work: Callable[[], R]) -> R:
     finally:
         _ENDED_WELL.reset(before)
     return made[0]
+
+
+@contextmanager
+def without_nodes() -> Iterator[None]:
+    """Do what is within as a part of the node it is in: of many, nodes cost more than the work."""
+    before = _WITHOUT.set(True)
+    try:
+        yield
+    finally:
+        _WITHOUT.reset(before)
 
 
 # Prefect makes one for each value that a task returns, and looks up where it would be stored.

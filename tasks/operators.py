@@ -84,6 +84,11 @@ def tell_exchange(tx: Tx, customer: str, about: str, trouble: str, values: dict[
     _tell(tx, f"operators/erp/{customer}/{about}", trouble, customer, values, None)
 
 
+def tell_backups(tx: Tx, about: str, trouble: str, values: dict[str, str]) -> None:
+    """Something of a night of backups needs a person: one message for all customers (S-2.4.2, S-2.4.7)."""
+    _tell(tx, f"operators/{trouble}/{about}", trouble, "daily_backup", values, None)
+
+
 def _tell(tx: Tx, key: str, trouble: str, case: str, values: dict[str, str], case_id: str | None) -> None:
     """One mail in the vendor's language, once per key."""
     vendor = agreements.vendor(tx)

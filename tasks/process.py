@@ -39,12 +39,16 @@ LOCAL = "local-"  # begins the name of a run that is none of Prefect's
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A process as its flow declares it. `revision` rises when steps are added to cases under way."""
+    """A process as its flow declares it. `revision` rises when steps are added to cases under way.
+
+    A case of a `led` process is tried again by its parent, or by whoever starts it: until then it waits.
+    """
 
     kind: str
     revision: int
     walk: Callable[[CaseRun], str]  # gives the outcome
     red: frozenset[str] = frozenset()  # outcomes that operators must see as a failed run; the case has ended
+    led: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ def take(
     parameters: dict[str, Any],
     run_id: str,
     deployment: str | None = None,
+    parent_id: str | None = None,
 ) -> CaseRun | Joined:
     """Open or join the case and take its lease, in one transaction; `CaseHeld` when another run has it."""
     version = agreements.newest_version(tx, customer)
@@ -122,11 +127,13 @@ def take(
         agreement_version=version,
         flow_revision=process.revision,
         parameters=parameters,
+        parent_id=parent_id,
     )
     case = opened.case
     if case.state == State.CLOSED:
         return Joined(f"Joined: {case.key} has ended ({case.outcome}).{_differing(opened)}")
     due = case.wake_at is not None and case.wake_at <= tx.now
+    due = due or process.led
     if case.state == State.WAITING and not due and case_runs.newest(tx, case.id) != run_id:
         return Joined(f"Joined: {case.key} waits; nothing to do now.{_differing(opened)}")
     lease = cases.acquire(tx, case.id, this_process())
@@ -144,16 +151,20 @@ class Worked:
     is_red: bool = False
 
 
-def work_within(process: Process, *, customer: str, subject: str, parameters: dict[str, Any]) -> Worked:
+def work_within(
+    process: Process, *, customer: str, subject: str, parameters: dict[str, Any], parent_id: str | None = None
+) -> Worked:
     """Work on a case within the run of something larger, which neither waits for it nor fails with it.
 
-    A case that waits, or whose run dies, is taken up by the reconciler in a run of its own.
+    A case that waits, or whose run dies, is taken up by the reconciler in a run of its own; one that failed
+    too, unless its process is led by the parent: that one tries it again.
     """
     records = installed_records()
     key = f"{process.kind}/{customer}/{subject}"
     try:
         with records.write() as tx:
-            entered = take(tx, process, customer, subject, parameters, f"{LOCAL}{new_id()}")
+            run_id = f"{LOCAL}{new_id()}"
+            entered = take(tx, process, customer, subject, parameters, run_id, parent_id=parent_id)
     except CaseHeld as held:
         return Worked(key, str(held))
     if isinstance(entered, Joined):
@@ -163,9 +174,10 @@ def work_within(process: Process, *, customer: str, subject: str, parameters: di
     except LeaseLost as lost:
         return Worked(key, str(lost))
     except Exception as raised:  # noqa: BLE001 - whatever it was: the others go on, the case is tried again
-        _failed(records, entered, raised)
+        _failed(records, entered, raised, led=process.led)
         return Worked(key, f"failed: {raised}", is_red=True)
-    artifacts.publish(records, entered.lease.case_id)
+    if not process.led:  # its parent shows them all in one table
+        artifacts.publish(records, entered.lease.case_id)
     return Worked(key, outcome, outcome in process.red)
 
 
@@ -212,11 +224,13 @@ def _show_all(run: CaseRun) -> None:
         show(f"{run.done_before} steps done before", lambda: run.done_before)
 
 
-def _failed(records: Records, run: CaseRun, raised: Exception) -> None:
+def _failed(records: Records, run: CaseRun, raised: Exception, *, led: bool = False) -> None:
     error = f"{type(raised).__name__}: {raised}"
     try:
         with records.write() as tx:
-            if failures.failed(tx, run.lease, error) == State.STUCK:
+            if led:
+                failures.left(tx, run.lease, error)
+            elif failures.failed(tx, run.lease, error) == State.STUCK:
                 operators.tell_stuck(tx, run.lease, error)
     except LeaseLost:
         return  # another holder goes on; its outcome counts

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
@@ -31,6 +32,7 @@ from nakoming.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from uuid import UUID
 
     from prefect.client.orchestration import PrefectClient
     from prefect.flows import Flow
@@ -118,9 +120,26 @@ async def _deploy(client: PrefectClient, entry: dict[str, Any], flow: Flow[Any, 
         there = await client.read_deployment_by_name(f"{flow.name}/{entry['name']}")
     except ObjectNotFound:
         flow_id = await client.create_flow_from_name(flow.name)
-        await client.create_deployment(flow_id=flow_id, name=entry["name"], **what)
+        made = await client.create_deployment(flow_id=flow_id, name=entry["name"], **what)
     else:
         await client.update_deployment(there.id, DeploymentUpdate(**what))
+        made = there.id
+    await _schedule(client, made, entry.get("schedules", []))
+
+
+async def _schedule(client: PrefectClient, deployment_id: UUID, entries: list[dict[str, Any]]) -> None:
+    """Make the schedules of a deployment; one that is there keeps its pause, which is the operator's."""
+    there = {each.slug: each for each in await client.read_deployment_schedules(deployment_id)}
+    for entry in entries:
+        wanted = CronSchedule(cron=entry["cron"], timezone=entry["timezone"])
+        found = there.get(entry["slug"])
+        if found is None:
+            new = DeploymentScheduleCreate(schedule=wanted, active=True, slug=entry["slug"])
+            await client.create_deployment_schedules(deployment_id, [new])
+        elif found.schedule != wanted:
+            await client.update_deployment_schedule(
+                deployment_id, found.id, schedule=wanted, parameters=found.parameters
+            )
 
 
 def main() -> int:

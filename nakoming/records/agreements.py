@@ -13,6 +13,8 @@ from nakoming.records.errors import UnknownAgreement
 from nakoming.records.events import Event
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from nakoming.agreement.terms import Agreement, Vendor
     from nakoming.records.store import Tx
 
@@ -50,6 +52,15 @@ def newest_version(tx: Tx, customer: str) -> int:
         known = ", ".join(customers(tx)) or "none"
         raise UnknownAgreement(customer=customer, known=known)
     return int(version)
+
+
+def loaded_at(tx: Tx, customer: str) -> datetime:
+    """When the newest version of a customer's agreement was loaded; `UnknownAgreement` when there is none."""
+    c = _agreements.c
+    version = newest_version(tx, customer)
+    query = select(c.loaded_at).where(c.customer == customer, c.version == version)
+    found: datetime = tx.connection.execute(query).scalar_one()
+    return found
 
 
 def customers(tx: Tx) -> list[str]:

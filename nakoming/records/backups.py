@@ -32,7 +32,7 @@ class UnknownBackup(RecordsError):
     """No such backup."""
 
     template = "{customer} has no backup {set_id}; `nakoming backup list {customer}` shows those there are."
-    code = "NK2040"
+    code = "NK2050"
     exit_status = 4
 
 
@@ -40,7 +40,7 @@ class BackupNotWriting(RecordsError):
     """A backup that is verified or deleted already cannot become it again."""
 
     template = "Backup {set_id} of {customer} is {state}; allowed: {allowed}."
-    code = "NK2041"
+    code = "NK2051"
 
 
 class SetState(StrEnum):
@@ -84,7 +84,7 @@ class Verified:
         bytes: as stored.
         raw_bytes: before compression.
         rows_total: rows of all tables, and files.
-        taken_at: the instant of the snapshot.
+        taken_at: by our own clock, when the dump was asked for: what it holds is not older.
     """
 
     manifest_sha256: str

@@ -62,6 +62,7 @@ def open_case(
     agreement_version: int,
     flow_revision: int,
     parameters: dict[str, Any],
+    parent_id: str | None = None,
 ) -> Opened:
     """Open the case of this business key, or join it: the stored parameters win then."""
     found = find(tx, kind, customer, subject)
@@ -79,6 +80,7 @@ def open_case(
         "state": State.OPEN,
         "opened_at": tx.now,
         "wake_at": tx.now,
+        "parent_id": parent_id,
     }
     if not tx.insert_once(_cases, row):  # somebody else opened it at the same moment
         return _join(tx, by_key(tx, f"{kind}/{customer}/{subject}"), parameters)

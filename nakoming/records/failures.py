@@ -45,6 +45,15 @@ def failed(tx: Tx, lease: Lease, error: str) -> State:
     return state
 
 
+def left(tx: Tx, lease: Lease, error: str) -> None:
+    """Note that the flow raised, and leave it to the case's parent when it is tried again."""
+    waits = [{"what": "the next attempt of its parent"}]
+    error = error[:_ERROR_LIMIT]
+    free = {"lease_owner": None, "lease_until": None, "wake_at": None}
+    cases.fence(tx, lease, state=State.WAITING, waits_for=waits, last_error=error, **free)
+    tx.prove(Event.CASE_FAILED, lease.customer, {"error": error[:2000]}, case_id=lease.case_id)
+
+
 def hold(tx: Tx, case_id: str, by: str) -> None:
     """Stop a case until it is started again (Cancel in the Prefect UI)."""
     case = _live(tx, case_id)

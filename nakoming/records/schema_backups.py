@@ -35,7 +35,7 @@ backup_sets = Table(  # what lies at the two sites, and what lay there; a row is
     Column("raw_bytes", BigInteger),
     Column("rows_total", BigInteger),
     Column("began_at", Instant, nullable=False),
-    Column("taken_at", Instant),  # of the snapshot, by the source's own clock
+    Column("taken_at", Instant),  # when the dump was asked for, by our own clock
     Column("verified_at", Instant),
     Column("deleted_at", Instant),
     Column("rule", String(NAME)),  # why it was deleted

@@ -15,6 +15,7 @@ import httpx
 
 from nakoming.records import wishes
 from tasks import artifacts
+from tasks.backup.watch import BackupWatch
 from tasks.steps import digest
 from tasks.waking.due import act_on_due
 from tasks.waking.errors import PrefectAway, PrefectRefused, away_is_said
@@ -66,6 +67,7 @@ class Reconciler:
         self._waker = Waker(records, runs)
         self._leftovers = Leftovers(records, runs, self._waker)
         self._shown = Shown(records, runs)
+        self._backups = BackupWatch(records)
         self._waiting: str | None = None  # digest of what the artifact `open-gates` says
 
     async def once(self) -> Report:
@@ -73,8 +75,9 @@ class Reconciler:
         begun = time.monotonic()
         report = Report()
         report.acted = await asyncio.to_thread(act_on_due, self._records)
+        await asyncio.to_thread(self._backups.look)
         self._waker.crashed, self._waker.held = report.crashed, report.held
-        for part in (self._wake, self._clear, self._show, self._tell):
+        for part in (self._wake, self._clear, self._show, self._tell, self._tell_ages):
             await _unless_away(part, report)
         report.seconds = time.monotonic() - begun
         return report
@@ -109,6 +112,11 @@ class Reconciler:
             _log.warning("What waits could not be shown in Prefect: %s", refused)
         else:
             self._waiting = said
+
+    async def _tell_ages(self, report: Report) -> None:
+        """Renew what operators see of the ages of backups."""
+        del report
+        await asyncio.to_thread(self._backups.publish)
 
 
 async def _unless_away(part: Callable[[Report], Awaitable[None]], report: Report) -> None:
