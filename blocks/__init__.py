@@ -10,9 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blocks.backup.scratch_folder import FolderScratch
+    from blocks.backup.scratch_postgresql import PostgresqlScratch
+    from blocks.backup.scratch_sqlite import SqliteScratch
     from blocks.backup.site_folder import FolderSite
     from blocks.backup.site_object import ObjectSite
     from blocks.backup.site_sftp import SftpSite
+    from blocks.backup.source_folder import FolderSource
+    from blocks.backup.source_postgresql import PostgresqlSource
+    from blocks.backup.source_sqlite import SqliteSource
+    from blocks.backup.source_sqlserver import SqlserverSource
     from blocks.build_command import BuildCommand, TestCommand
     from blocks.deploy_script import DeployScript
     from blocks.erp.database import ErpDatabase
@@ -29,11 +36,18 @@ __all__ = [
     "ErpDatabase",
     "ErpInbox",
     "ErpOdbc",
+    "FolderScratch",
     "FolderSite",
+    "FolderSource",
     "MailServer",
     "Mailbox",
     "ObjectSite",
+    "PostgresqlScratch",
+    "PostgresqlSource",
     "SftpSite",
+    "SqliteScratch",
+    "SqliteSource",
+    "SqlserverSource",
     "SshHost",
     "SuiteDatabase",
     "TestCommand",
@@ -45,11 +59,18 @@ _MODULES = {
     "ErpDatabase": "blocks.erp.database",
     "ErpInbox": "blocks.erp.inbox",
     "ErpOdbc": "blocks.erp.odbc",
+    "FolderScratch": "blocks.backup.scratch_folder",
     "FolderSite": "blocks.backup.site_folder",
+    "FolderSource": "blocks.backup.source_folder",
     "MailServer": "blocks.mail_server",
     "Mailbox": "blocks.mailbox",
     "ObjectSite": "blocks.backup.site_object",
+    "PostgresqlScratch": "blocks.backup.scratch_postgresql",
+    "PostgresqlSource": "blocks.backup.source_postgresql",
     "SftpSite": "blocks.backup.site_sftp",
+    "SqliteScratch": "blocks.backup.scratch_sqlite",
+    "SqliteSource": "blocks.backup.source_sqlite",
+    "SqlserverSource": "blocks.backup.source_sqlserver",
     "SshHost": "blocks.ssh",
     "SuiteDatabase": "blocks.suite_database",
     "TestCommand": "blocks.build_command",

@@ -1,4 +1,4 @@
-"""What a folder of documents holds: files and bytes per top folder, a checksum of their names and contents."""
+"""What a folder of documents holds: files and bytes per top folder, checksums of names and contents."""
 
 from __future__ import annotations
 

@@ -86,7 +86,10 @@ class PostgresqlLogin(BaseModel):
             connection.close()
 
     def child_environment(self, database: str, options: str = "") -> dict[str, str]:
-        """What libpq in a child reads; a command line would be seen by every user of this machine."""
+        """What libpq in a child reads; a command line would be seen by every user of this machine.
+
+        No encoding: a dump stays in its database's own, and is restored in that.
+        """
         own = {
             "PGHOST": self.host,
             "PGPORT": str(self.port),
@@ -96,7 +99,6 @@ class PostgresqlLogin(BaseModel):
             "PGAPPNAME": APPLICATION,
             "PGCONNECT_TIMEOUT": str(self._patience()),
             "PGTCP_USER_TIMEOUT": "30000",
-            "PGCLIENTENCODING": "UTF8",
         }
         if options:
             own["PGOPTIONS"] = options

@@ -57,10 +57,12 @@ class FolderScratch(ScratchFolders, Block):
                     fileobj=blocks, mode="r|", errorlevel=2, bufsize=_COPY_BYTES, errors="surrogateescape"
                 ) as tar:
                     _unpack(tar, place)
+                    end = tar.offset + 2 * tarfile.BLOCKSIZE
             except tarfile.TarError as error:
                 raise RestoreFailed(what="the dump", name=name, reason=str(error)) from error
             blocks.read_to_end()
-            if not blocks.ended_well:
+            # tarfile takes a damaged header for the end of all.
+            if not blocks.ended_well or blocks.given != end:
                 raise RestoreFailed(what="the dump", name=name, reason="the stream is not whole")
 
     def facts(self, name: str) -> Facts:
@@ -102,6 +104,7 @@ class _Blocks(io.RawIOBase):
         self._blocks = blocks
         self._rest = b""
         self._tail = b""
+        self.given = 0
 
     @property
     def ended_well(self) -> bool:
@@ -117,6 +120,7 @@ class _Blocks(io.RawIOBase):
                 return b""
             self._rest = block
         given, self._rest = self._rest[:size], self._rest[size:]
+        self.given += len(given)
         self._tail = (self._tail + given)[-2 * tarfile.BLOCKSIZE :]
         return given
 

@@ -59,7 +59,7 @@ class SqliteScratch(ScratchFolders, Block):
             size = file.tell()
             with (place / FILE).open("rb") as written:
                 head = written.read(100)
-            if not head.startswith(_MAGIC) or size % _page_size(head):
+            if not head.startswith(_MAGIC) or size != _size_told(head):
                 raise RestoreFailed(what="the dump", name=name, reason="it is no whole SQLite database")
 
     def facts(self, name: str) -> Facts:
@@ -102,6 +102,7 @@ class SqliteScratch(ScratchFolders, Block):
         return facts_sqlite.connect(self.place(name) / FILE)
 
 
-def _page_size(head: bytes) -> int:
-    told = int.from_bytes(head[16:18], "big")
-    return 65536 if told == 1 else max(told, 512)
+def _size_told(head: bytes) -> int:
+    # Page size and number of pages, as the file's own first bytes tell.
+    page = int.from_bytes(head[16:18], "big")
+    return (65536 if page == 1 else page) * int.from_bytes(head[28:32], "big")

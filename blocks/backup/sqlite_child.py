@@ -29,6 +29,8 @@ from blocks.backup import facts_sqlite
 NOT_STILL: Final = 3
 _BLOCK_BYTES: Final = 4 * 1024 * 1024
 _AGAIN_SECONDS: Final = 0.05
+_TURN_SECONDS: Final = 0.0005
+_MOVING_SECONDS: Final = 0.5
 
 
 class NotStillError(Exception):
@@ -48,7 +50,7 @@ def main(arguments: list[str]) -> int:
         return NOT_STILL
     except (sqlite3.Error, OSError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (as above)
-        return 1
+        return NOT_STILL if _busy(error) else 1
     with os.fdopen(facts_fd, "w", encoding="utf-8") as answer:
         json.dump(facts, answer)
     return 0
@@ -62,15 +64,15 @@ def hold_still(path: Path, wait: float) -> sqlite3.Connection:
     """
     until = time.monotonic() + wait
     reader, keeper, mover = (facts_sqlite.connect(path) for _ in range(3))
-    for each in (reader, keeper, mover):
-        each.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
+    reader.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
     if reader.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         _begin(reader)
         return reader
-    mover.execute("PRAGMA busy_timeout = 0")
+    for each in (keeper, mover):
+        each.execute("PRAGMA busy_timeout = 0")
     while True:
         mover.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the bulk of it, while writers go on
-        _keep_writers_out(keeper)
+        _keep_writers_out(keeper, until)
         try:
             if _emptied(mover):
                 _begin(reader)
@@ -84,29 +86,39 @@ def hold_still(path: Path, wait: float) -> sqlite3.Connection:
         time.sleep(_AGAIN_SECONDS)
 
 
-def _keep_writers_out(keeper: sqlite3.Connection) -> None:
-    try:
-        keeper.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            raise NotStillError("a writer has not ended its transaction") from error
-        raise
+def _keep_writers_out(keeper: sqlite3.Connection, until: float) -> None:
+    # Asked often: SQLite's own waiting sleeps ever longer, and never gets its turn among busy writers.
+    while True:
+        try:
+            keeper.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not _busy(error) or time.monotonic() > until:
+                raise
+            time.sleep(_TURN_SECONDS)
+        else:
+            return
 
 
 def _emptied(mover: sqlite3.Connection) -> bool:
-    busy, logged, moved = mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return not busy and logged == moved
+    # A writer that has just committed may be moving the log itself: it is waited for, no other can come.
+    patience = time.monotonic() + _MOVING_SECONDS
+    while True:
+        busy, logged, moved = mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not busy and logged == moved:
+            return True
+        if time.monotonic() > patience:
+            return False
+        time.sleep(_TURN_SECONDS)
 
 
 def _begin(reader: sqlite3.Connection) -> None:
     # BEGIN alone fixes nothing: the first reading does.
     reader.execute("BEGIN")
-    try:
-        reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            raise NotStillError("somebody keeps all of it") from error
-        raise
+    reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _streamed(path: Path, reader: sqlite3.Connection) -> dict[str, Any]:
