@@ -16,6 +16,7 @@ from tasks.process import Process, run_process
 
 if TYPE_CHECKING:
     from tasks.case_run import CaseRun
+    from tasks.erp.stored_overview import Kept
 
 WRITTEN = "written"
 TOO_LARGE = "too large to be kept as a document"
@@ -85,7 +86,7 @@ def _suite(case: CaseRun) -> str:
         return ends_of(tx, case.customer, case.case.agreement_version).suite
 
 
-def _report(subject: str, kept: kept_overview.Kept) -> str:
+def _report(subject: str, kept: Kept) -> str:
     lines = [f"| {title} | {rows} |" for title, rows in kept.sheets.items()]
     which = f"Document `{kept.document}` ({subject}), {kept.size} bytes, SHA-256 `{kept.sha256}`."
     command = f"nakoming document get {kept.document} --out {kept.name}"
@@ -93,13 +94,21 @@ def _report(subject: str, kept: kept_overview.Kept) -> str:
         [
             f"# {kept.name}",
             "",
-            f"{which} Its rows equal the ledger's. To get it: `{command}`.",
+            f"{which} Its counts and sums equal the ledger's. To get it: `{command}`.",
+            *_at_least_once(kept),
             "",
             "| sheet | rows |",
             "| --- | --- |",
             *lines,
         ]
     )
+
+
+def _at_least_once(kept: Kept) -> list[str]:
+    if not kept.at_least_once:
+        return []
+    said = f"{kept.at_least_once} rows were written at least once, with detection: the ERP holds no keys."
+    return ["", said]
 
 
 PROCESS = Process(kind="erp_overview", revision=1, walk=walk, red=frozenset({TOO_LARGE}))

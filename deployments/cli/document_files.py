@@ -69,7 +69,7 @@ def got(document_id: str, out: Path, *, as_json: bool) -> None:
         document = documents.by_id(tx, document_id)
     if document is None:
         raise DocumentUnknown(document=document_id)
-    files.write_new(out, documents.content(found, document))
+    files.write_new(out, documents.pieces(found, document))
     if as_json:
         printing.emit(printing.plain(document) | {"file": str(out)})
     else:

@@ -11,8 +11,8 @@ from deployments.cli.erp_view import opened
 from deployments.cli.errors import FileExistsAlready, FileNotWritten
 from nakoming.records import agreements
 from nakoming.records.events import Event
-from tasks.erp.kept_overview import rows_of, whole
 from tasks.erp.period import Period
+from tasks.erp.stored_overview import whole
 from tasks.installation import records
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _counts(made: Overview) -> dict[str, Any]:
 
 
 def _say(out: Path, made: Overview, evidence: str, *, as_json: bool) -> None:
-    sheets, rows = rows_of(made), made.rows
+    sheets, rows = dict(made.sheets), made.rows
     if as_json:
         data = {"file": out, "sha256": made.written.sha256, "rows": rows, "sheets": sheets}
         printing.emit(data | _counts(made) | {"equals_ledger": made.difference is None, "evidence": evidence})
@@ -77,4 +77,6 @@ def _say(out: Path, made: Overview, evidence: str, *, as_json: bool) -> None:
     printing.table(("sheet", "rows"), list(sheets.items()))
     counted = made.incoming + made.outgoing + made.held_back
     printing.line(f"{out}: {rows} rows, equal to the {counted} of the ledger.")
+    if made.at_least_once:
+        printing.line(f"{made.at_least_once} rows were written at least once, with detection.")
     printing.facts([("SHA-256", made.written.sha256), ("Evidence", evidence)])

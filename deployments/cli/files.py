@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deployments.cli.errors import FileExistsAlready, FileNotWritten, FileUnreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -26,8 +27,8 @@ def content_of(path: Path, limit: int) -> bytes:
         raise FileUnreadable(file=path, reason=reason) from failed
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read; an existing one is never touched.
+def write_new(path: Path, content: Iterable[bytes]) -> None:
+    """Write a file that only its owner may read, piece by piece; an existing one is never touched.
 
     Raises:
         FileExistsAlready: there is a file of that name.
@@ -41,10 +42,13 @@ def write_new(path: Path, content: bytes) -> None:
         raise FileNotWritten(file=path, reason=(failed.strerror or str(failed)).lower()) from failed
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(content)
     except OSError as failed:
         path.unlink(missing_ok=True)
         raise FileNotWritten(file=path, reason=(failed.strerror or str(failed)).lower()) from failed
+    except BaseException:
+        path.unlink(missing_ok=True)  # what was written is not known to be right
+        raise
 
 
 def login() -> str:

@@ -6,14 +6,15 @@ import errno
 import hashlib
 import os
 import re
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import puremagic
 from sqlalchemy import select
 
-from nakoming.records import schema
+from nakoming.records import schema, sealed_files
 from nakoming.records.errors import (
     DocumentDamaged,
     DocumentMissing,
@@ -27,6 +28,7 @@ from nakoming.records.key_files import sync_folder
 from nakoming.records.store import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 _documents = schema.documents
 _NAME_LIMIT = 120
+_LOOKED_AT = 1 << 16
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u202a-\u202e\u2066-\u2069]")
 _TEXT_KINDS = {".txt": "text/plain", ".md": "text/markdown", ".csv": "text/csv"}
 _PAGE = ".html"
@@ -96,9 +99,51 @@ def add(
     path = _path(records, customer, sha256)
     if not _is_whole(records, customer, path):
         sealed = records.keys.seal(customer, f"document/{sha256}", content)
-        _write_whole(path, sealed, name)
+        _write_whole(path, (sealed,), name)
     with records.write() as tx:
         return _enter(tx, customer, name, media_type, sha256, len(content), by)
+
+
+def add_file(records: Records, customer: str, name: str, file: Path, *, by: str, limit: int) -> Document:
+    """Store a file that the product made, read and sealed piece by piece: as `add`, in a few megabytes.
+
+    Args:
+        records: where.
+        customer: whose.
+        name: what it is called.
+        file: where it lies; it stays there.
+        by: who brings it.
+        limit: bytes that it may have.
+
+    Raises:
+        DocumentRefused: empty, larger than `limit`, or not of an allowed type.
+        StorageFull: no room; nothing was stored.
+    """
+    name, size = safe_name(name), file.stat().st_size
+    with file.open("rb") as source:
+        sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+        media_type = _type_of_file(name, source, size, limit)
+        path = _path(records, customer, sha256)
+        if not _is_whole(records, customer, path):
+            source.seek(0)
+            _write_whole(
+                path, sealed_files.sealed(records.keys, customer, f"document/{sha256}", source), name
+            )
+    with records.write() as tx:
+        return _enter(tx, customer, name, media_type, sha256, size, by)
+
+
+def _type_of_file(name: str, source: BinaryIO, size: int, limit: int) -> str:
+    """By its beginning and its end: there the directory of an office document names its parts."""
+    if size > limit:
+        reason = f"it has {size} bytes"
+        raise DocumentRefused(name=name, reason=reason, allowed=f"at most {limit} bytes")
+    source.seek(0)
+    ends = source.read(_LOOKED_AT)
+    if size > _LOOKED_AT:
+        source.seek(max(_LOOKED_AT, size - _LOOKED_AT))
+        ends += source.read()
+    return checked_type(name, ends, len(ends))
 
 
 def _enter(tx: Tx, customer: str, name: str, media_type: str, sha256: str, size: int, by: str) -> Document:
@@ -167,24 +212,35 @@ def content(records: Records, document: Document) -> bytes:
         DocumentDamaged: the file is gone or was changed.
         KeyMissing: the customer's key was destroyed, and the document with it.
     """
+    return b"".join(pieces(records, document))
+
+
+def pieces(records: Records, document: Document) -> Iterator[bytes]:
+    """The bytes of a document as they are opened, for one that is large; raises as `content`.
+
+    That it was changed may be known after its last piece only: who keeps the pieces throws them away then.
+    """
     path = _path(records, document.customer, document.sha256)
     try:
-        return _opened(records, document.customer, path)
+        yield from _opened(records, document.customer, path)
     except (FileNotFoundError, SealBroken) as damaged:
         raise DocumentDamaged(document=document.id, sha256=document.sha256) from damaged
 
 
-def _opened(records: Records, customer: str, path: Path) -> bytes:
-    plain = records.keys.open(customer, f"document/{path.name}", path.read_bytes())
-    if hashlib.sha256(plain).hexdigest() != path.name:
-        raise SealBroken(what=f"document/{path.name}")
-    return plain
+def _opened(records: Records, customer: str, path: Path) -> Iterator[bytes]:
+    digest, what = hashlib.sha256(), f"document/{path.name}"
+    with path.open("rb") as source:
+        for piece in sealed_files.opened(records.keys, customer, what, source):
+            digest.update(piece)
+            yield piece
+    if digest.hexdigest() != path.name:
+        raise SealBroken(what=what)
 
 
 def _is_whole(records: Records, customer: str, path: Path) -> bool:
     """Whether the file is there and can be read: a damaged one is written anew by who brings it again."""
     try:
-        _opened(records, customer, path)
+        deque(_opened(records, customer, path), maxlen=0)
     except (FileNotFoundError, SealBroken, KeyMissing):
         return False
     return True
@@ -241,13 +297,13 @@ def _path(records: Records, customer: str, sha256: str) -> Path:
     return records.documents_folder / customer / sha256[:2] / sha256
 
 
-def _write_whole(path: Path, sealed: bytes, name: str) -> None:
+def _write_whole(path: Path, sealed: Iterable[bytes], name: str) -> None:
     """Write beside, sync, rename, sync the folder: a crash or a full disk leaves nothing half-stored."""
     temporary = path.with_name(f".{path.name}.{new_id()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with temporary.open("xb") as file:
-            file.write(sealed)
+            file.writelines(sealed)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

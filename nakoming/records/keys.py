@@ -13,7 +13,9 @@ import re
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from nakoming.records.errors import KeyDestroyed, KeyMissing, SealBroken
 from nakoming.records.key_files import make_file, overwrite, sync_folder
@@ -66,6 +68,22 @@ class Keyring:
             return cipher.decrypt(sealed[3:_HEADER], sealed[_HEADER:], _bound(customer, what))
         except InvalidTag as broken:
             raise SealBroken(what=what) from broken
+
+    def file_key(
+        self, customer: str, what: str, salt: bytes, generation: int | None = None
+    ) -> tuple[int, bytes]:
+        """A key for one file alone, of a customer's newest key or of that generation (which is given back).
+
+        Raises:
+            KeyMissing: the key is gone; `KeyDestroyed`: for good.
+            SealBroken: there never was such a generation.
+        """
+        if generation is None:
+            generation, key = self._newest_key(customer)
+        else:
+            key = self._generation(customer, what, generation)
+        derived = HKDF(hashes.SHA256(), _KEY_BYTES, salt, _bound(customer, what)).derive(key)
+        return generation, derived
 
     def _generation(self, customer: str, what: str, generation: int) -> bytes:
         try:

@@ -32,12 +32,14 @@ class Overview:
 
     Attributes:
         written: the workbook, its sheet of totals not counted among the data.
+        at_least_once: rows that were written at an ERP that holds no keys of ours.
         ledger: rows and sums of the ledger, for each direction, interface and state.
         in_book: the same of the rows as they went into the workbook.
         sheets: the rows of each sheet of data.
     """
 
     written: Written
+    at_least_once: int
     ledger: Mapping[Group, Figures]
     in_book: Mapping[Group, Figures]
     sheets: Mapping[str, int]
@@ -106,7 +108,13 @@ def write_overview(
             )
     last = WORDS[language]["per_interface"]
     sheets = {each.title: each.rows for each in written.sheets if not each.title.startswith(last)}
-    return Overview(written=written, ledger=ledger, in_book=dict(rows.written), sheets=sheets)
+    return Overview(
+        written=written,
+        at_least_once=rows.at_least_once,
+        ledger=ledger,
+        in_book=dict(rows.written),
+        sheets=sheets,
+    )
 
 
 def _sheets(rows: OverviewRows, language: Language) -> Iterator[Sheet]:

@@ -12,7 +12,7 @@ import pytest
 from flows.erp_overview import erp_overview
 from nakoming.records import cases, clock, documents, proofs
 from nakoming.records.events import Event
-from tasks.erp import kept_overview
+from tasks.erp import stored_overview
 from tasks.erp.errors import OverviewUnequal, PeriodInvalid
 from tasks.erp.period import Period
 from tests.harness.erp_pair import Pair, agree, sqlite_pair
@@ -93,9 +93,11 @@ def test_a_period_that_is_not_over_is_written_as_far_as_it_is_and_again_later(
     )
 
 
-def test_one_too_large_for_a_document_says_so(records: Records, pair: Pair) -> None:
+def test_one_too_large_for_a_document_says_so(
+    records: Records, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del pair
-    records.document_limit = 1000
+    monkeypatch.setattr(stored_overview, "MOST_BYTES", 1000)
     state = erp_overview("brouwer", *NOVEMBER, return_state=True)
     assert state.is_failed()
     assert state.message.endswith("too large to be kept as a document")
@@ -128,5 +130,5 @@ def test_a_workbook_that_is_not_the_ledgers_is_not_delivered(tmp_path: Path, pai
         connection.exec_driver_sql("UPDATE erp_sync_batches SET created = created + 1")
     path = tmp_path / "out.xlsx"
     with pytest.raises(OverviewUnequal, match="nothing was delivered"):
-        kept_overview.whole(pair.engine, path, Period(*NOVEMBER), "nl")
+        stored_overview.whole(pair.engine, path, Period(*NOVEMBER), "nl")
     assert not path.exists()

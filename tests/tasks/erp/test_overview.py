@@ -14,7 +14,7 @@ import pytest
 
 from data_contracts.loading import contract_for
 from data_contracts.validation import validate
-from tasks.erp import kept_overview
+from tasks.erp import stored_overview
 from tasks.erp import write_back as back
 from tasks.erp.errors import OverviewUnequal
 from tasks.erp.overview import write_overview
@@ -143,7 +143,7 @@ def test_a_ledger_that_contradicts_itself_is_not_delivered(
     exchanged(both)
     both.in_suite(damage)
     with pytest.raises(OverviewUnequal, match=said):
-        kept_overview.whole(both.suite.engine(), tmp_path / "o.xlsx", DAY, "nl")
+        stored_overview.whole(both.suite.engine(), tmp_path / "o.xlsx", DAY, "nl")
     assert list(tmp_path.glob("*.xlsx")) == []
 
 
