@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from contextlib import closing
 from dataclasses import dataclass
@@ -231,7 +230,9 @@ def test_a_server_that_dies_midway_ends_the_dump() -> None:
             dump.read(10)
             for process in psutil.process_iter(["cmdline"]):
                 if str(server.port) in (process.info["cmdline"] or []) and "postgres" in process.name():
-                    os.kill(process.pid, signal.SIGKILL)
+                    # Its backends too: one that is alone sends the rest of its rows before it notices.
+                    for each in (*process.children(recursive=True), process):
+                        each.send_signal(signal.SIGKILL)
             while dump.read():
                 pass
         with pytest.raises(SourceUnreachable):
