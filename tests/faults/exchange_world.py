@@ -102,6 +102,24 @@ class World:
             ]
         return sum(found[:-1]), found[-1]
 
+    def kept(self) -> tuple[int, int]:
+        """How many rows of the ERP the Suite holds, and how many of its own it knows to be at the ERP."""
+        with self.suite.engine().connect() as suite:
+            tables = ("production_orders", "operations", "planned_materials")
+            found = [_count(suite, f"SELECT count(*) FROM {each}") for each in tables]
+            done = "SELECT count(*) FROM erp_sync_outgoing WHERE state = 'acknowledged'"
+            return sum(found), _count(suite, done)
+
+    def good(self) -> int:
+        """How many rows of the ERP keep their contract."""
+        with erp_at(self.erp_url) as erp:
+            tables = ("erp_orders", "erp_operations", "erp_materials")
+            return sum(_count(erp, f"SELECT count(*) FROM {t} WHERE order_no IN ({_GOOD})") for t in tables)
+
+
+def _count(connection: sa.Connection, query: str) -> int:
+    return int(connection.execute(sa.text(query)).scalar_one())
+
 
 def _compare_table(name: str, erp: sa.Connection, suite: sa.Connection, damage: Damage) -> None:
     there, here = _TABLES[name]

@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from tests.faults.outside import Damage
 
 AN_ORDER = 1 + OPERATIONS + MATERIALS
-HOURS = 250
-CHUNK = 25
-RECOVERY_SECONDS = 20.0
+HOURS, MANY_HOURS, DAMAGED_HOURS = 1_000, 20_000, 250
+CHUNK, LARGE_CHUNK = 25, 100
+RECOVERY_MEAN_SECONDS, RECOVERY_MOST_SECONDS = 5.0, 60.0
 pytestmark = pytest.mark.clause("S-4.2.1")
 
 
-def killed(world: World, kills: int, batch_rows: int, orders: int, damage: str | None = None) -> Killing:
-    order = world.order(batch_rows=batch_rows, chunk=CHUNK, damage=damage)
-    commits = orders * AN_ORDER // batch_rows + 2 * HOURS // CHUNK
+def killed(
+    world: World, kills: int, batch_rows: int, orders: int, damage: str | None = None, *, chunk: int = CHUNK
+) -> Killing:
+    order = world.order(batch_rows=batch_rows, chunk=chunk, damage=damage)
+    commits = orders * AN_ORDER // batch_rows + 2 * world.telling.total() // chunk
     killing = Killing(order, kills, commits, seed=kills)
     killing.run()
     return killing
@@ -70,11 +72,17 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def world_on(
-    kind: str, request: pytest.FixtureRequest, folder: Path, orders: int
+    kind: str, request: pytest.FixtureRequest, folder: Path, orders: int, hours: int = HOURS
 ) -> AbstractContextManager[World]:
     if kind == "sqlite":
-        return nullcontext(sqlite_world(folder, orders, HOURS))
-    return postgres_world(request.getfixturevalue("postgres_server"), orders, HOURS)
+        return nullcontext(sqlite_world(folder, orders, hours))
+    return postgres_world(request.getfixturevalue("postgres_server"), orders, hours)
+
+
+def recovered_in_time(killing: Killing) -> bool:
+    """Five seconds on average, a minute at most, from a kill to the next commit."""
+    slowest = max(killing.recoveries)
+    return statistics.mean(killing.recoveries) <= RECOVERY_MEAN_SECONDS and slowest <= RECOVERY_MOST_SECONDS
 
 
 @pytest.mark.timeout(300)
@@ -84,30 +92,32 @@ def test_nothing_is_lost_and_nothing_doubled(kind: str, request: pytest.FixtureR
         killing = killed(world, kills, 250, orders)
         damage = world.damage()
         assert world.moved() == (orders * AN_ORDER, HOURS)
-    found = told(f"25 kills, {kind}", killing, damage)
+        assert world.kept() == (world.good(), HOURS)
+    told(f"25 kills, {kind}", killing, damage)
     assert damage.is_none, (damage.lost[:5], damage.doubled[:5])
     assert killing.done == kills
-    assert (found.recovery_max_seconds or 0) < RECOVERY_SECONDS
+    assert recovered_in_time(killing), killing.recoveries
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_a_million_rows_come_through_a_thousand_kills(request: pytest.FixtureRequest, memory: Path) -> None:
     kills, orders = 1000, 1_000_000 // AN_ORDER + 1
-    with world_on("postgresql", request, memory, orders) as world:
-        killing = killed(world, kills, 400, orders)
+    with world_on("postgresql", request, memory, orders, MANY_HOURS) as world:
+        killing = killed(world, kills, 400, orders, chunk=LARGE_CHUNK)
         damage = world.damage()
-        assert world.moved() == (orders * AN_ORDER, HOURS)
-    found = told("1,000 kills, 1,000,000 rows", killing, damage)
+        assert world.moved() == (orders * AN_ORDER, MANY_HOURS)
+        assert world.kept() == (world.good(), MANY_HOURS)
+    told("1,000 kills, 1,000,000 rows in, 20,000 out", killing, damage)
     assert damage.is_none, (damage.lost[:5], damage.doubled[:5])
     assert killing.done == kills
-    assert (found.recovery_max_seconds or 0) < RECOVERY_SECONDS
+    assert recovered_in_time(killing), killing.recoveries
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("damage", "kind_of_fault"), [("mark apart", "lost"), ("no key", "doubled")])
 def test_a_damaged_exchange_is_seen(damage: str, kind_of_fault: str, memory: Path) -> None:
     orders = 400
-    world = sqlite_world(memory, orders, HOURS)
+    world = sqlite_world(memory, orders, DAMAGED_HOURS)
     killed(world, 20, 100, orders, damage)
     assert getattr(world.damage(), kind_of_fault)
