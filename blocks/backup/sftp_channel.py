@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from blocks.backup.sftp_packets import INIT, STATUS, VERSION, SftpBroken, check_status, names_of_pairs
@@ -47,7 +48,8 @@ class SftpChannel:
     def close(self) -> None:
         """End the channel."""
         self._watch.close()
-        self._channel.close()
+        with suppress(OSError, EOFError):  # on a broken line there is nobody to say it to
+            self._channel.close()
 
     def ask(self, kind: int, body: bytes, data: bytes | memoryview = b"") -> int:
         """Send a request; returns its number."""

@@ -119,6 +119,16 @@ class SftpClient:
         """Size of a file in bytes."""
         return self._size(STAT, text_field(path))
 
+    def has(self, path: str) -> bool:
+        """Whether there is a file or folder of that name."""
+        try:
+            self.size(path)
+        except SftpStatus as said:
+            if said.status != NO_SUCH_FILE:
+                raise
+            return False
+        return True
+
     def listing(self, path: str) -> list[tuple[str, bool, int]]:
         """What is in a folder: name, whether it is a folder itself, size."""
         handle = self._handle(OPENDIR, text_field(path))

@@ -112,7 +112,6 @@ class SftpPool:
 def _opened(site: SftpSite, stack: ExitStack) -> SftpClient:
     session = stack.enter_context(site.session())
     channel = session.open_channel(_WINDOW_BYTES)
-    stack.callback(channel.close)
     client = SftpClient(channel, site.answer_timeout.total_seconds())
     stack.callback(client.close)
     return client

@@ -166,18 +166,15 @@ class SftpSite(SshAddress, Block):
 
         missing = []
         for folder in reversed(_folders(name)):
-            try:
-                client.size(self._path(folder))
+            if client.has(self._path(folder)):
                 break
-            except SftpStatus as said:
-                if said.status != _NO_SUCH_FILE:
-                    raise
-                missing.append(folder)
+            missing.append(folder)
         for folder in reversed(missing):
             try:
                 client.make_folder(self._path(folder))
             except SftpStatus:
-                client.size(self._path(folder))  # another part of the set was first, or this says why not
+                if not client.has(self._path(folder)):  # else another part of the set was first
+                    raise
 
     def _listing(self, client: SftpClient, folder: str) -> list[tuple[str, bool, int]]:
         from blocks.backup.sftp_packets import SftpStatus

@@ -33,7 +33,7 @@ FILE: Final = "manifest.json"
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of a manifest's file; more is none."""
 
-Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Model = TypeVar("Model", bound=BaseModel)
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
