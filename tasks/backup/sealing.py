@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blocks.backup.protocol import Dump, Facts
 
 LEVEL: Final = 1
-"""Of zstd. Measured: level 3 takes 1.7 times the time for 3 % less."""
+"""Of zstd: the fastest of its plain levels; level 3 took 1.7 times its time on a database."""
 
 
 class Sealing:
