@@ -25,7 +25,7 @@ def daily_backup(
 ) -> State[Any]:
     """Back up each customer's database and documents to two sites, and keep the agreed history.
 
-    Clauses: S-2.1.3d, S-2.4.2, S-2.4.3, S-2.4.4, S-2.4.6, S-2.4.7, S-3.1.9.
+    Clauses: S-2.4.2, S-2.4.3, S-2.4.4, S-2.4.6, S-2.4.7, S-3.1.9.
     Gates: none.
     Records: one case `daily_backup/vendor/<date>` a night, one case `backup/<customer>/<date>` per customer.
     Artifacts: backup-night, what became of each customer; backup-ages, how old the newest backup of each

@@ -17,6 +17,7 @@ TARGET = "docs/clauses.md"
 ROOT = Path(__file__).resolve().parents[2]
 REGISTER = ROOT / "nakoming" / "agreement" / "clauses.yaml"
 CLAUSE = re.compile(r"S-\d+\.\d+\.\d+[a-z]?")
+PROVING = ("flows", "tasks/backup", "nakoming/records")  # a ledger proves with its own transaction
 ANSWERED = "Event.GATE_FULFILLED"
 
 _HEAD = """# Clauses
@@ -56,8 +57,9 @@ def found(root: Path = ROOT) -> dict[str, Kept]:
         clauses.setdefault(clause, Kept()).flows.add(name)
     for name, clause in _tested(root / "tests"):
         clauses.setdefault(clause, Kept()).tests.add(name)
-    for name, clause in _proven(root / "flows"):
-        clauses.setdefault(clause, Kept()).evidence.add(name)
+    for folder in PROVING:
+        for name, clause in _proven(root / folder):
+            clauses.setdefault(clause, Kept()).evidence.add(name)
     return clauses
 
 

@@ -141,7 +141,8 @@ def verified(tx: Tx, customer: str, set_id: str, found: Verified) -> None:
     _change(tx, entry, SetState.WRITING, vars(found) | {"state": SetState.VERIFIED, "verified_at": tx.now})
     payload = vars(found) | {"set": set_id, "sequence": entry.sequence, "night": str(entry.night_on)}
     payload |= {"began_at": entry.began_at.isoformat(), "taken_at": found.taken_at.isoformat()}
-    _prove(tx, Event.BACKUP_VERIFIED, entry, payload, "S-2.4.2")
+    about = f"backup:{entry.id}"
+    tx.prove(Event.BACKUP_VERIFIED, customer, payload, case_id=entry.case_id, about=about, clause="S-2.4.2")
 
 
 def deleted(tx: Tx, customer: str, set_id: str, *, rule: str, clause: str) -> None:
@@ -161,7 +162,8 @@ def deleted(tx: Tx, customer: str, set_id: str, *, rule: str, clause: str) -> No
         "rule": rule,
         "taken_at": entry.taken_at.isoformat() if entry.taken_at else None,
     }
-    _prove(tx, Event.BACKUP_DELETED, entry, payload, clause)
+    about = f"backup:{entry.id}"
+    tx.prove(Event.BACKUP_DELETED, customer, payload, case_id=entry.case_id, about=about, clause=clause)
 
 
 def _change(tx: Tx, entry: BackupEntry, from_state: SetState, values: dict[str, Any]) -> None:
@@ -169,10 +171,6 @@ def _change(tx: Tx, entry: BackupEntry, from_state: SetState, values: dict[str, 
     if tx.connection.execute(changed).rowcount != 1:
         now = get(tx, entry.customer, entry.set_id).state
         raise BackupNotWriting(customer=entry.customer, set_id=entry.set_id, state=now, allowed=from_state)
-
-
-def _prove(tx: Tx, event: Event, entry: BackupEntry, payload: dict[str, Any], clause: str) -> None:
-    tx.prove(event, entry.customer, payload, case_id=entry.case_id, about=f"backup:{entry.id}", clause=clause)
 
 
 def listed(

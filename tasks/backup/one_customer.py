@@ -42,9 +42,30 @@ def walk(case: CaseRun) -> str:
     begun = case.record("backup/1/begun", lambda tx: _begin(tx, case, night_on))
     written = _written(case, terms, begun, night_on)
     case.record("backup/1/verified", lambda tx: _verified(tx, case, begun["set_id"], written))
+    case.prove(
+        "backup/1/twice",
+        Event.BACKUP_HELD_TWICE,
+        clause="S-2.4.6",
+        set=begun["set_id"],
+        servers=written.servers,
+        manifest_sha256=written.manifest_sha256,
+    )
     shrunk = case.record("backup/1/compared", lambda tx: _compared(tx, case, terms, begun, written))
-    retention.kept_as_agreed(case, night_on)
+    _history(case, night_on)
     return SHRUNK if shrunk else VERIFIED
+
+
+def _history(case: CaseRun, night_on: date) -> None:
+    """Keep and delete as agreed, and leave the inventory before and after (S-2.4.3, S-2.4.4)."""
+    found = retention.kept_as_agreed(case, night_on)
+    inventory = {
+        "kept": [each.set_id for each in found if not each.delete],
+        "deleted": [each.set_id for each in found if each.delete],
+    }
+    if retention.history_terms(case.agreement()).is_contracted:
+        case.prove("history/1/kept", Event.BACKUP_HISTORY_KEPT, clause="S-2.4.4", **inventory)
+    else:
+        case.prove("history/1/kept", Event.BACKUP_HISTORY_KEPT, clause="S-2.4.3", **inventory)
 
 
 def _begin(tx: Tx, case: CaseRun, night_on: date) -> dict[str, Any]:

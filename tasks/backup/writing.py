@@ -43,6 +43,7 @@ class Kept(BaseModel):
         part: what it is.
         lacks: the sites that do not hold it.
         key_id: with which key it is sealed.
+        server: on which the source is.
         asked_at: when the dump was asked for, by our own clock: what it holds is not older.
     """
 
@@ -51,6 +52,7 @@ class Kept(BaseModel):
     part: Part
     lacks: tuple[str, ...]
     key_id: str
+    server: str
     asked_at: datetime
 
 
@@ -59,6 +61,7 @@ class Written(BaseModel):
 
     Attributes:
         manifest_sha256: of the file of the manifest.
+        servers: on which server each site is, and the database.
         key_id: with which key it is sealed.
         bytes: as stored.
         raw_bytes: before compression.
@@ -69,6 +72,7 @@ class Written(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     manifest_sha256: str
+    servers: dict[str, str]
     key_id: str
     bytes: int
     raw_bytes: int
@@ -101,7 +105,8 @@ def send_part(work: Work, *, set_id: str, file: str, source: str, sites: list[st
     if len(failed) == len(places):
         raise failed[0]
     lacks = tuple(sites[number] for number in failed)
-    return Kept(part=part, lacks=lacks, key_id=recipient.key_id, asked_at=asked_at)
+    server = database.server()
+    return Kept(part=part, lacks=lacks, key_id=recipient.key_id, server=server, asked_at=asked_at)
 
 
 def _now(work: Work) -> datetime:
@@ -175,22 +180,20 @@ def write_manifest(
     file = manifests.signed(manifest, keys)
     with work.records.read() as tx:
         entry = backups.get(tx, work.customer, set_id)
-    for site in map(site_of, sites):
+    servers = {"the source": parts[0].server}
+    for name in sites:
+        site = site_of(name)
+        servers[name] = site.server()
         site.store(f"{manifest.folder}/{FILE}", [file])
         verified(site, entry, keys, parts=False)
-    taken_at = min(each.asked_at for each in parts)
-    return _summed_up(manifest, manifests.sha256_of(file), taken_at)
-
-
-def _summed_up(manifest: Manifest, sha256: str, taken_at: datetime) -> Written:
-    parts = manifest.parts
     return Written(
-        manifest_sha256=sha256,
+        manifest_sha256=manifests.sha256_of(file),
+        servers=servers,
         key_id=manifest.key_id,
-        bytes=sum(part.bytes for part in parts),
-        raw_bytes=sum(part.raw_bytes for part in parts),
-        rows_total=sum(sum(part.facts.rows.values()) for part in parts),
-        taken_at=taken_at,
+        bytes=sum(part.bytes for part in manifest.parts),
+        raw_bytes=sum(part.raw_bytes for part in manifest.parts),
+        rows_total=sum(sum(part.facts.rows.values()) for part in manifest.parts),
+        taken_at=min(each.asked_at for each in parts),
     )
 
 

@@ -124,6 +124,8 @@ def test_a_night_leaves_a_backup_of_each_at_both_sites(vault: Vault) -> None:
             assert found.manifest_sha256 == entry.manifest_sha256
         assert vault.events(customer)["backup:set:verified"] == 1
         assert vault.events(customer)["backup:key:made"] == 1
+        assert vault.events(customer)["backup:set:held_twice"] == 1
+        assert vault.events(customer)["backup:history:kept"] == 1
         assert vault.backup(customer, START).outcome == one_customer.VERIFIED
     with vault.records.read() as tx:
         parents = tx.connection.exec_driver_sql("SELECT DISTINCT parent_id FROM cases WHERE kind = 'backup'")
