@@ -219,7 +219,7 @@ def test_a_server_that_dies_midway_ends_the_dump() -> None:
         with server.database() as name:
             pass
         with psycopg.connect(server.url(driver="postgresql"), autocommit=True) as connection:
-            connection.execute("CREATE TABLE t AS SELECT repeat('x', 500) FROM generate_series(1, 40000)")
+            connection.execute("CREATE TABLE t AS SELECT repeat('x', 500) FROM generate_series(1, 200000)")
             leader = connection.execute("SELECT pg_postmaster_start_time()").fetchone()
         assert name
         assert leader
