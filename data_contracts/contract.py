@@ -168,6 +168,7 @@ class Contract:
         owner: the address that answers for it.
         table: the one table.
         freshness: how old the data may be at most.
+        freshness_column: the change time that tells how old it is; None where the contract names none.
         bad_share_limit: the share of bad rows, 0 to 1, above which nothing of a batch is loaded.
         change: how changes are seen.
         deletions: how deletions are seen.
@@ -187,6 +188,7 @@ class Contract:
     deletions: Deletions
     duplicates: Duplicates
     local_change: str | None = None
+    freshness_column: str | None = None
     period: PeriodOf | None = None
 
     @classmethod

@@ -72,6 +72,7 @@ def contract_of(document: Document) -> tuple[Contract | None, Findings]:
         owner=_owner(document, findings),
         table=Table(table.name, custom.identifier("targetTable") or "", columns),
         freshness=_freshness(document, findings),
+        freshness_column=_freshness_column(document, columns),
         bad_share_limit=_share(custom),
         change=_change(custom, columns),
         deletions=_deletions(custom, columns),
@@ -139,6 +140,15 @@ def _freshness(document: Document, findings: Findings) -> timedelta:
         findings.add((*where, "unit"), f"{shown(promise.unit)} is not a unit of time", ", ".join(_UNITS))
         return timedelta()
     return _lasting(promise.value, unit, (*where, "value"), findings)
+
+
+def _freshness_column(document: Document, columns: tuple[Column, ...]) -> str | None:
+    """The column that the promise names as its element, when it is a change time of the table."""
+    named = next((each.element for each in document.sla if each.property in _FRESH and each.element), "")
+    name = named.rpartition(".")[2]
+    return next(
+        (each.name for each in columns if each.name == name and each.logical_type == "timestamp"), None
+    )
 
 
 def _lasting(value: object, unit: str, path: tuple[str, ...], findings: Findings) -> timedelta:

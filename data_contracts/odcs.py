@@ -172,11 +172,12 @@ class SlaProperty(Part):
     """One promise about the data as a whole; `latency` (or `freshness`) is acted on."""
 
     also = frozenset({
-        "id", "valueExt", "element", "driver", "description", "scheduler", "schedule", "customProperties",
+        "id", "valueExt", "driver", "description", "scheduler", "schedule", "customProperties",
     })  # fmt: skip
     property: Line = Field(description="the name of the promise, such as latency")
     value: int | float | str | bool = Field(description="the value of the promise")
     unit: str | None = None
+    element: str | None = Field(None, description="what it is about, such as orders.changed_at")
 
 
 class Member(Part):

@@ -245,6 +245,9 @@ class ErpSession(Protocol):
     def high_mark(self, table: str, column: str) -> Any:
         """The highest value of a column; None in an empty table."""
 
+    def newest(self, table: str, column: str, by: str) -> datetime | None:
+        """The change time of the row with the highest value of `by`, in UTC; None where there is none."""
+
     def ceiling(self, table: str, since: Since, upto: Any, count: int) -> Any:
         """Up to which value of `since.column` the next `count` rows lie; None when there are none.
 

@@ -19,7 +19,7 @@ from blocks.erp.errors import (
     ErpKeyMissing,
     ErpTableMissing,
 )
-from blocks.erp.marks import earlier
+from blocks.erp.marks import as_instant, earlier
 from blocks.erp.protocol import Rows, Totals
 from blocks.erp.settling import Committed
 from blocks.erp.statements import Condition
@@ -211,6 +211,12 @@ class SqlSession(ABC):
     def high_mark(self, table: str, column: str) -> Any:
         """The highest value of a column; None in an empty table."""
         return self.highest(table, column)
+
+    def newest(self, table: str, column: str, by: str) -> datetime | None:
+        """The change time of the row that changed last; found by an index on `by`, where there is one."""
+        highest = self.high_mark(table, by)
+        value = None if highest is None else self.highest(table, column, (Condition(by, "="), highest))
+        return as_instant(value, self.bounds.zone)
 
     def ceiling(self, table: str, since: Since, upto: Any, count: int) -> Any:
         """Up to which value the next `count` rows lie; see `blocks.erp.protocol.ErpSession`."""

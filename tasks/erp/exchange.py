@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from blocks.erp.errors import ErpError
 from nakoming.records import agreements
 from tasks import operators, shared_things
-from tasks.erp import comparing, fetching, health, mending, outward, rehearsing, settled, told
+from tasks.erp import comparing, fetching, freshness, health, mending, outward, rehearsing, settled, told
 from tasks.erp import write_back as writing_back
 from tasks.erp.connections import erp_session, suite_engine
 from tasks.erp.errors import NoErp, OtherRunLoads, SchemaDrifted
@@ -112,6 +112,7 @@ def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None) 
     try:
         with both_sides(work, link) as (session, engine):
             loaded = fetching.fetch(session, engine, interface(table), asked, _clock(work))
+            stale = freshness.look(work, session, interface(table)) if order is None else {}
     except REFUSALS as refused:
         tell_refused(work, table, str(refused))
         return Fetched(interface=table, refused=str(refused))
@@ -119,7 +120,7 @@ def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None) 
         return Fetched(interface=table, refused=str(other))
     except ErpError as failed:
         return Fetched(interface=table, **_trouble(work, table, failed))
-    return Fetched(interface=table, counts=asdict(loaded))
+    return Fetched(interface=table, counts=asdict(loaded) | stale)
 
 
 @step(doubt=repeat("nothing of it stays"), timeout=_HOUR)
