@@ -4,29 +4,68 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from data_contracts.diff import diff
-from data_contracts.loading import load_contract
+from data_contracts.loading import FOLDER, load_contract
+from data_contracts.parties import broken_sides, party, relying
 from deployments.cli import printing
+from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from data_contracts.contract import Contract
     from data_contracts.diff import ContractDiff
+
+Whom = list[dict[str, object]]
 
 
 def compared(old: Path, new: Path, *, as_json: bool) -> bool:
-    """Print the changes; whether any of them breaks anybody.
+    """Print the changes, and whom they break by name; whether any of them breaks anybody.
 
     Raises:
         ContractFileError: a file cannot be read.
         ContractError: a file is no contract.
     """
-    found = diff(load_contract(old), load_contract(new))
+    before = load_contract(old)
+    found = diff(before, load_contract(new))
+    whom = _whom(before, found)
     if as_json:
-        printing.emit(_as_data(found))
+        printing.emit(_as_data(found) | {"for_whom": whom})
     else:
         _print(found)
+        _print_whom(whom)
     return found.breaking
+
+
+def _whom(contract: Contract, found: ContractDiff) -> Whom:
+    """Each side that breaks: which program, at which customers, and the interfaces that hang on it."""
+    sides = broken_sides(found)
+    customers = _customers() if sides else []
+    others = [load_contract(path) for path in sorted(FOLDER.glob("*.yaml"))]
+    interfaces = list(relying(contract, others, found))
+    return [
+        {
+            "side": side,
+            "program": party(contract, side),
+            "customers": customers,
+            "interfaces": interfaces if party(contract, side) == "Suite" else [],
+        }
+        for side in sides
+    ]
+
+
+def _customers() -> list[str]:
+    """The customers who exchange with an ERP; none where nothing is installed yet."""
+    from tasks.erp.standing import customers_with_erp
+    from tasks.installation import records
+
+    try:
+        with records().read() as tx:
+            return customers_with_erp(tx)
+    except (NakomingError, SQLAlchemyError):
+        return []
 
 
 def _as_data(found: ContractDiff) -> dict[str, object]:
@@ -61,3 +100,16 @@ def _print(found: ContractDiff) -> None:
             f"\nThe version goes from {found.old_version} to {found.new_version}; "
             f"these changes ask for {found.least_version} at least."
         )
+
+
+def _print_whom(whom: Whom) -> None:
+    for each in whom:
+        customers, interfaces = each["customers"], each["interfaces"]
+        at = f" of {_listed(customers)}" if customers else ""
+        also = f"; {_listed(interfaces)} refer to it" if interfaces else ""
+        printing.line(f"Breaks the {each['side']}: the {each['program']}{at}{also}.")
+
+
+def _listed(names: object) -> str:
+    assert isinstance(names, list)  # noqa: S101 - made above
+    return ", ".join(map(str, names))
