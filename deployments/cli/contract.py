@@ -33,16 +33,33 @@ Contracts = Annotated[
 ]
 
 
+Pages = Annotated[
+    Path | None,
+    typer.Option("--report", help="With --rows: a folder for a page about each table.", show_default=False),
+]
+
+
 @app.command()
-def check(target: Target, *, contracts: Contracts = None, as_json: Json = False) -> None:
+def check(
+    target: Target,
+    *,
+    contracts: Contracts = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Check the rows of a connection too, with great_expectations.")
+    ] = False,
+    report: Pages = None,
+    as_json: Json = False,
+) -> None:
     """Say what is not allowed in a contract's file, or where an ERP's tables differ from the contracts.
 
     Exit status 1 when there is anything wrong with a file, or anything that stops the exchange with an ERP: a
-    table or column that is gone, or of another type. Other differences are shown and do no harm.
+    table or column that is gone, or of another type; with --rows, more bad rows than the contract allows.
+    Other differences are shown and do no harm.
     """
     from deployments.cli import contract_check  # pydantic and the rules take 0.2 s
 
-    if not contract_check.checked(target, contracts or [], as_json=as_json):
+    asked = contract_check.Asked(contracts or [], rows=rows, report=report)
+    if not contract_check.checked(target, asked, as_json=as_json):
         raise typer.Exit(1)
 
 

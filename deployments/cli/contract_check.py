@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from data_contracts.contract import Contract
+    from data_contracts.report import Report
     from nakoming.errors import NakomingError
 
 KINDS: Final = ("ErpDatabase", "ErpOdbc")
@@ -22,7 +24,22 @@ _OURS: Final = "overview"
 _ENDINGS: Final = (".yaml", ".yml")
 
 
-def checked(target: str, contracts: Sequence[Path], *, as_json: bool) -> bool:
+@dataclass(frozen=True)
+class Asked:
+    """What of a connection is looked at.
+
+    Attributes:
+        contracts: files to hold it against; empty: the product's own.
+        rows: whether every row is checked too.
+        report: a folder for a page about the rows of each table.
+    """
+
+    contracts: Sequence[Path]
+    rows: bool = False
+    report: Path | None = None
+
+
+def checked(target: str, asked: Asked, *, as_json: bool) -> bool:
     """Print what is wrong with a file or a connection; whether nothing that matters is.
 
     Raises:
@@ -32,7 +49,7 @@ def checked(target: str, contracts: Sequence[Path], *, as_json: bool) -> bool:
     path = Path(target)
     if path.is_file() or path.suffix in _ENDINGS:
         return _file(path, as_json=as_json)
-    return _connection(target, contracts, as_json=as_json)
+    return _connection(target, asked, as_json=as_json)
 
 
 def _file(path: Path, *, as_json: bool) -> bool:
@@ -55,16 +72,32 @@ def _problems(path: Path) -> Sequence[NakomingError]:
         return (unreadable,)
 
 
-def _connection(name: str, contracts: Sequence[Path], *, as_json: bool) -> bool:
-    agreed = [load_contract(path) for path in contracts or sorted(FOLDER.glob("*.yaml"))]
+def _connection(name: str, asked: Asked, *, as_json: bool) -> bool:
+    agreed = [load_contract(path) for path in asked.contracts or sorted(FOLDER.glob("*.yaml"))]
     # The overview goes out of our own records: no ERP has such a table.
-    looked_at = [contract for contract in agreed if contracts or contract.interface != _OURS]
+    looked_at = [contract for contract in agreed if asked.contracts or contract.interface != _OURS]
     prefect_server.enter()
+    from deployments.cli import (
+        contract_rows,
+    )  # what it needs reads Prefect's settings, which are right by now
+
     block = _block(name)
     with block.connect() as session:
         found = [_compared(session, contract) for contract in looked_at]
-    _print(name, found, as_json=as_json)
-    return not any(each["stops"] for each in found)
+        reports = _rows(session, looked_at, found) if asked.rows else []
+    pages = contract_rows.written(reports, asked.report) if asked.report else []
+    _print(name, found, reports, as_json=as_json)
+    for page in [] if as_json else pages:
+        printing.line(str(page))
+    return not any(each["stops"] for each in found) and not any(each.over_limit for each in reports)
+
+
+def _rows(session: Any, contracts: Sequence[Contract], found: list[dict[str, Any]]) -> list[Report]:
+    """How the rows keep each contract whose table is as agreed: of another there is nothing to read."""
+    from deployments.cli import contract_rows
+
+    pairs = zip(contracts, found, strict=True)
+    return [contract_rows.checked(session, contract) for contract, each in pairs if not each["stops"]]
 
 
 def _block(name: str) -> Any:
@@ -109,9 +142,10 @@ def _compared(session: Any, contract: Contract) -> dict[str, Any]:
     }
 
 
-def _print(name: str, found: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(name: str, found: list[dict[str, Any]], reports: list[Report], *, as_json: bool) -> None:
     if as_json:
-        printing.emit({"connection": name, "contracts": found})
+        told = {"rows": [each.as_data() for each in reports]} if reports else {}
+        printing.emit({"connection": name, "contracts": found} | told)
         return
     rows = []
     for each in found:
@@ -124,3 +158,7 @@ def _print(name: str, found: list[dict[str, Any]], *, as_json: bool) -> None:
         if not each["missing"] and not each["drift"]:
             rows.append((each["interface"], each["table"], "ok", "As agreed."))
     printing.table(("contract", "table", "result", "found"), rows)
+    if reports:
+        from deployments.cli import contract_rows
+
+        contract_rows.shown(reports)

@@ -81,6 +81,19 @@ def test_a_staging_table_is_checked_where_it_lies(engine: sa.Engine) -> None:
         table.drop(engine)
 
 
+def test_every_bad_row_of_a_staging_table_is_counted(engine: sa.Engine) -> None:
+    rows = [messy.good_row(AGREED, number) | {"qty": "-5"} for number in range(1, 51)]
+    table = messy.table_of(AGREED)
+    table.create(engine)
+    try:
+        messy.fill(engine, table, rows)
+        report = validate(AGREED, StagedRows(engine, table))
+    finally:
+        table.drop(engine)
+    assert report == checked(rows)
+    assert (report.rows, report.bad_rows) == (50, 50)
+
+
 def test_references_that_nobody_can_look_up_are_named_as_unchecked() -> None:
     from data_contracts.loading import contract_for
 

@@ -8,11 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from data_contracts.loading import FOLDER, contract_for
+from tests.harness.erp_pair import agree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from nakoming.records.store import Records
     from tests.harness.prefect_server import PrefectServer
 
 ORDERS = FOLDER / "orders.yaml"
@@ -81,6 +83,33 @@ def test_two_versions_as_data(nakoming: Callable[..., Any], newer: Path) -> None
     }
 
 
+def test_whom_a_change_breaks_is_named(
+    nakoming: Callable[..., Any], records: Records, tmp_path: Path
+) -> None:
+    for customer, minutes in (("brouwer", 5), ("fenwick", None), ("kestrel", 15)):
+        agree(records, customer, minutes)
+    stricter = tmp_path / "stricter.yaml"
+    text = ORDERS.read_text(encoding="utf-8")
+    stricter.write_text(text.replace("{1,20}", "{1,10}"), encoding="utf-8")
+    ended = nakoming("contract", "diff", ORDERS, stricter)
+    assert ended.out.splitlines()[-2:] == [
+        "Breaks the writer: the ERP of brouwer, kestrel.",
+        (
+            "Breaks the reader: the Suite of brouwer, kestrel; "
+            "hours_out, materials, materials_out, operations, status_out refer to it."
+        ),
+    ]
+    narrower = tmp_path / "narrower.yaml"
+    narrower.write_text(text.replace("maxLength: 120", "maxLength: 100"), encoding="utf-8")
+    (whom,) = nakoming("contract", "diff", ORDERS, narrower, "--json").data["for_whom"]
+    assert whom == {"side": "writer", "program": "ERP", "customers": ["brouwer", "kestrel"], "interfaces": []}
+    hours = FOLDER / "hours_out.yaml"
+    longer = tmp_path / "longer.yaml"
+    longer.write_text(hours.read_text(encoding="utf-8").replace("maximum: 1440", "maximum: 2880"), "utf-8")
+    (reader,) = nakoming("contract", "diff", hours, longer, "--json").data["for_whom"]
+    assert (reader["side"], reader["program"]) == ("reader", "ERP")
+
+
 def test_the_same_version_twice(nakoming: Callable[..., Any]) -> None:
     ended = nakoming("contract", "diff", ORDERS, ORDERS)
     assert (ended.status, ended.out) == (0, "Nothing changed.\n")
@@ -134,6 +163,35 @@ def test_an_erp_is_held_against_the_contracts(nakoming: Callable[..., Any], erp:
     assert "erp_hours_in" in by_name["hours_out"]["missing"]
     assert by_name["materials"]["drift"][0]["words"].startswith("erp_materials has a new column colour")
     assert not by_name["materials"]["stops"]
+
+
+def test_the_rows_of_an_erp_are_held_against_the_contracts_too(
+    nakoming: Callable[..., Any], erp: sa.Engine, records: Records, tmp_path: Path
+) -> None:
+    del records  # the page shows their clock
+    good = (
+        "INSERT INTO erp_orders VALUES (:n, 'Brouwer', 'A-1', '', '5', '2026-12-01', 'planned', 1, NULL, 0)"
+    )
+    with erp.begin() as connection:
+        for number in range(30):
+            connection.execute(sa.text(good), {"n": f"PO-{number}"})
+        connection.exec_driver_sql("UPDATE erp_orders SET qty = '-5' WHERE order_no = 'PO-7'")
+    erp.dispose()
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    ended = nakoming("contract", "check", "acme", "--rows", "--report", pages)
+    assert ended.status == 0, ended.err
+    assert "Quantity '-5'" in ended.out
+    assert sorted(each.name for each in pages.iterdir()) == sorted(f"{name}.html" for name in TABLES)
+    assert "1 of 30 rows are bad" in (pages / "orders.html").read_text(encoding="utf-8")
+    with erp.begin() as connection:
+        connection.exec_driver_sql("UPDATE erp_orders SET qty = 'veel'")
+    erp.dispose()
+    found = nakoming("contract", "check", "acme", "--contract", ORDERS, "--rows", "--json")
+    assert found.status == 1
+    (report,) = found.data["rows"]
+    assert (report["rows"], report["bad_rows"], report["over_limit"]) == (30, 30, True)
+    assert {each["rule"] for each in report["findings"] if each["broken"]} == {"qty.type"}
 
 
 def test_an_erp_is_held_against_a_contract_of_its_own(nakoming: Callable[..., Any], erp: sa.Engine) -> None:
