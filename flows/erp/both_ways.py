@@ -175,17 +175,28 @@ class Exchange:
         return outcome
 
     def _kept_pages(self, fetched: list[exchange.Fetched]) -> None:
-        """What was held back, and why, as documents; only when there is something to tell."""
+        """The report of the run: pages where there is something to tell, and of a full run; else a few lines.
+
+        A run every five minutes in which all was well would leave a hundred thousand pages a year.
+        """
+        if self.dry_run or self.case.revision < _TELLING:
+            return
         refused = {each.interface: each.refused for each in fetched if each.refused}
         held = self.taken.files or any(each.counts.get("quarantined") for each in fetched)
-        if not self.dry_run and self.case.revision >= _TELLING and (refused or held):
-            pages_of(self.case, self.link.suite, refused)
+        every = self.mode == "full" and self.case.revision >= _OUTWARDS
+        if refused or held or every:
+            pages_of(self.case, self.link.suite, refused, every=every)
+        else:
+            shown.publish_clean(self.case.customer, {each.interface: each.counts for each in fetched})
 
 
-def pages_of(case: CaseRun, suite: str, refused: dict[str, str]) -> None:
-    """Pages about what this run held back or refused, and where they are."""
+def pages_of(case: CaseRun, suite: str, refused: dict[str, str], *, every: bool = False) -> None:
+    """Pages about what this run held back or refused, or about every interface, and where they are."""
     at = case.now("pages/1/at")
-    pages = case.do("pages/1/kept", held_back.keep_pages, suite=suite, refused=refused, at=at)
+    if every:
+        pages = case.do("pages/1/kept", held_back.keep_pages, suite=suite, refused=refused, at=at, every=True)
+    else:  # as before there was a choice: a case goes on with the inputs that it began with
+        pages = case.do("pages/1/kept", held_back.keep_pages, suite=suite, refused=refused, at=at)
     if pages:
         shown.publish_pages(case.customer, pages)
 

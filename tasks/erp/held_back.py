@@ -48,7 +48,9 @@ class Page(BaseModel):
 
 
 @step(doubt=repeat("a page that was stored is found by its content"), timeout=timedelta(minutes=30))
-def keep_pages(work: Work, *, suite: str, refused: dict[str, str], at: datetime) -> list[Page]:
+def keep_pages(
+    work: Work, *, suite: str, refused: dict[str, str], at: datetime, every: bool = False
+) -> list[Page]:
     """Write and store a page for each interface of which this run held something back, or refused all.
 
     Args:
@@ -56,6 +58,7 @@ def keep_pages(work: Work, *, suite: str, refused: dict[str, str], at: datetime)
         suite: block of the Suite's database.
         refused: interface -> why nothing more of it was loaded.
         at: the instant that the pages show; a repeated step shows the same.
+        every: a page too for each interface of which all rows were good.
     """
     from data_contracts.report_page import page_of  # its templates, which most runs do not need
 
@@ -67,7 +70,11 @@ def keep_pages(work: Work, *, suite: str, refused: dict[str, str], at: datetime)
         reports = [
             report
             for name in INBOUND
-            if (report := report_on(connection, interface(name), work.lease.key, refused.get(name, "")))
+            if (
+                report := report_on(
+                    connection, interface(name), work.lease.key, refused.get(name, ""), every=every
+                )
+            )
         ]
     for report in reports:
         content = page_of(report, language, at).encode()
@@ -85,8 +92,13 @@ def keep_pages(work: Work, *, suite: str, refused: dict[str, str], at: datetime)
     return pages
 
 
-def report_on(connection: Connection, wanted: Interface, run: str, refused: str) -> Report | None:
-    """What a run held back of an interface; None when there is nothing to tell."""
+def report_on(
+    connection: Connection, wanted: Interface, run: str, refused: str, *, every: bool = False
+) -> Report | None:
+    """What a run held back of an interface; None when there is nothing to tell.
+
+    With `every` rows that are all good are something to tell.
+    """
     mine = (batches.c.run == run, batches.c.interface == wanted.name)
     total = select(func.coalesce(func.sum(batches.c.staged), 0)).where(*mine)
     q = quarantine.c
@@ -100,9 +112,9 @@ def report_on(connection: Connection, wanted: Interface, run: str, refused: str)
             broken[rule] += 1
             if broken[rule] <= SAMPLES:
                 samples.append((rule, number, row))
-    if not bad and not refused:
-        return None
     rows = int(connection.execute(total).scalar_one())
+    if not bad and not refused and not (every and rows):
+        return None
     return report_of(
         wanted.contract, rows=rows, bad_rows=bad, broken=broken, samples=samples, refused=refused
     )

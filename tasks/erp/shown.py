@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.context import FlowRunContext
 
+from data_contracts.rules import rules_of
 from tasks.erp import told
+from tasks.erp.interfaces import interface
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tasks.erp.exchange import Fetched, Registrations, SentBack, SideBySide
     from tasks.erp.held_back import Page
@@ -124,6 +126,20 @@ def publish_pages(customer: str, pages: Sequence[Page]) -> None:
         publish_report(customer, "held-back", "\n".join(lines))
     except Exception as failed:  # noqa: BLE001 - what operators see must not stop what is done
         _logger.warning("the artifact of the pages could not be made: %s", type(failed).__name__)
+
+
+def publish_clean(customer: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """The report of a run that held nothing back: which contracts its rows kept."""
+    lines = []
+    for name, each in counts.items():
+        contract, rows = interface(name).contract, each.get("staged", 0)
+        rules = len(rules_of(contract))
+        said = f"all {rows} rows keep its {rules} rules" if rows else "no rows came"
+        lines.append(f"- **{name}** (contract {contract.version}): {said}")
+    try:
+        publish_report(customer, "held-back", "\n".join(["Nothing was held back.", "", *lines]))
+    except Exception as failed:  # noqa: BLE001 - what operators see must not stop what is done
+        _logger.warning("the artifact of the report could not be made: %s", type(failed).__name__)
 
 
 def publish_report(customer: str, name: str, markdown: str) -> None:

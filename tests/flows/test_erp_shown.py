@@ -13,6 +13,7 @@ from blocks.erp.database import ErpDatabase
 from blocks.suite_database import SuiteDatabase
 from data_contracts.loading import FOLDER, parse_contract
 from flows.erp_sync import erp_sync
+from nakoming.records import documents
 from tasks.erp import outbox_check, overruled, write_back
 from tasks.erp.interfaces import Interface, interface
 from tests.harness.erp import CUSTOMER, NOON, on_sqlite
@@ -98,6 +99,34 @@ def test_what_the_erp_overruled_is_shown_with_what_was_lost(both: BothSides) -> 
     assert row["lost → won"] == "description: ours → theirs"
     found = overruled.overruled(both.suite.engine(), most=0)
     assert (found.newest, found.count, found.more) == ((), 1, 1)
+
+
+def test_each_run_has_its_report_also_when_nothing_was_held_back(both: BothSides, records: Records) -> None:
+    ran("quiet")
+    said = report()
+    assert said.startswith("Nothing was held back.")
+    assert "- **orders** (contract 1.0.0): no rows came" in said
+    both.in_erp(
+        "UPDATE erp_orders SET description = 'new',"
+        " row_version = (SELECT max(row_version) + 1 FROM erp_orders) WHERE order_no = :n",
+        n=open_orders(both, 1)[0],
+    )
+    ran("one")
+    assert "- **orders** (contract 1.0.0): all 1 rows keep its " in report()
+    with records.read() as tx:
+        assert documents.listed(tx, CUSTOMER) == []
+    ran("all", "full")
+    pages = report()
+    with records.read() as tx:
+        stored = {each.name.split("-")[1]: each.id for each in documents.listed(tx, CUSTOMER)}
+    assert set(stored) == {"orders", "operations", "materials"}
+    assert all(f"document `{each}`" in pages for each in stored.values())
+
+
+def report() -> str:
+    with get_client(sync_client=True) as client:
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"erp-held-back-{CUSTOMER}"]))
+        return str(max(client.read_artifacts(artifact_filter=wanted), key=lambda each: each.created).data)
 
 
 def test_hours_that_the_suite_takes_back_are_shown_as_its_own(both: BothSides) -> None:
