@@ -15,7 +15,7 @@ from tasks.installation import records
 from tasks.process import run_process
 
 
-@flow(name="daily-backup", flow_run_name="backups {night}", retries=0, persist_result=False)
+@flow(name="daily-backup", flow_run_name="backups of a night", retries=0, persist_result=False)
 def daily_backup(
     night: date | None = None,
     customer: Literal["vendor"] = "vendor",
