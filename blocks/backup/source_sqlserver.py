@@ -73,9 +73,7 @@ class SqlserverSource(Block):
     def _no_secrets(cls, settings: dict[str, str]) -> dict[str, str]:
         for word in settings:
             if not _WORD.fullmatch(word) or _ELSEWHERE.search(word):
-                raise ValueError(
-                    f"{word!r} has no place in settings: see the other fields"
-                )
+                raise ValueError(f"{word!r} has no place in settings: see the other fields")
         return settings
 
     @property

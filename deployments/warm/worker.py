@@ -30,6 +30,7 @@ from deployments.warm.execution import Execution
 from deployments.warm.job import WarmJobConfiguration, WarmVariables, WarmWorkerResult
 from deployments.warm.orphans import bury_orphans
 from deployments.warm.prepare import Prepared, Preparer, working_directory
+from deployments.warm.signals import end_on_termination
 from deployments.warm.stable import Stable, keep_fresh
 from deployments.warm.wake import WakeListener
 
@@ -100,6 +101,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
 
     async def setup(self) -> None:
         """Connect, then start listening and preloading in the background."""
+        end_on_termination()
         # The worker has compared the versions itself: its children need not ask again, each for 8 ms.
         os.environ.setdefault("PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED", "false")
         environment = {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)}
@@ -139,7 +141,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
         """
         if self._listener is None:
             self._listener = WakeListener(
-                self.work_pool.id, self._take_due, self._take_cancellation, self._logger
+                self.work_pool.id, self._due.set, self._take_cancellation, self._logger
             )
             self._services.append(asyncio.create_task(self._listener.run(), name="warm-listener"))
 
@@ -204,9 +206,6 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(running)), state=cancelling)
         ):
             self._take_cancellation(flow_run.id)
-
-    def _take_due(self) -> None:
-        self._due.set()
 
     def _take_cancellation(self, flow_run_id: UUID) -> None:
         if self._execution is None:

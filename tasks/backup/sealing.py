@@ -7,7 +7,7 @@ Python knows them. An error of ours that passes through age comes out as its own
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import pyrage
 import zstandard
@@ -136,7 +136,7 @@ def unpacked(packed: Iterator[bytes]) -> Iterator[bytes]:
     Raises:
         zstandard.ZstdError: it is no frame, or a damaged one.
     """
-    joined = _Joined(packed)
+    joined = cast("IO[bytes]", _Joined(packed))  # zstd reads, and does nothing else of a file
     with zstandard.ZstdDecompressor().stream_reader(joined, read_size=BLOCK_BYTES // 8) as stream:
         while block := stream.read(BLOCK_BYTES):
             yield block

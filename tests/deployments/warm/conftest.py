@@ -201,11 +201,16 @@ def warm_worker(
     *options: str,
     said: str = "Listening to the events",
     stop: signal.Signals = signal.SIGTERM,
+    within: tuple[str, ...] = (),
     **settings: str,
 ) -> Iterator[int]:
-    """Run `prefect worker start --type warm` on a pool until its log says so; yield its pid."""
+    """Run `prefect worker start --type warm` on a pool until its log says so; yield its pid.
+
+    `within` are words before the command that change how it is started.
+    """
     log = pool.project / f"worker-{next(_NUMBERS)}.log"
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool.name, "--type", "warm"]
+    start = ["-m", "prefect", "worker", "start", "--pool", pool.name, "--type", "warm"]
+    command = [*within, sys.executable, *start]
     environment = server.environment | {
         "PYTHONPATH": str(pool.project),
         "EXITS": str(pool.project / "exits"),

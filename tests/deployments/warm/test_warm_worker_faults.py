@@ -35,8 +35,12 @@ def test_everything_dies_with_a_killed_worker(prefect_server: PrefectServer, own
         wait_for(lambda: not any(map(is_alive, (worker, parent, pid, child))))
 
 
-def test_a_stopped_worker_leaves_no_run_running(prefect_server: PrefectServer, own_pool: Pool) -> None:
-    with warm_worker(prefect_server, own_pool):
+@pytest.mark.parametrize("interrupts", ["default", "ignore"])
+def test_a_stopped_worker_leaves_no_run_running(
+    prefect_server: PrefectServer, own_pool: Pool, interrupts: str
+) -> None:
+    # What a script starts with `&` ignores interrupts, and Prefect turns every other signal into one.
+    with warm_worker(prefect_server, own_pool, within=("env", f"--{interrupts}-signal=INT")):
         run = own_pool.start("lasts")
         pid, child, parent = map(int, run.enters())
     assert run.state["name"] == "Crashed"
