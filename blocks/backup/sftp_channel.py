@@ -8,13 +8,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from blocks.backup.sftp_inflow import Inflow
 from blocks.backup.sftp_packets import INIT, STATUS, VERSION, SftpBroken, check_status, names_of_pairs
 
 if TYPE_CHECKING:
     import paramiko
 
 _LARGEST_PACKET: Final = 1 << 22
-_RECEIVE_BYTES: Final = 1 << 20
 _PROTOCOL: Final = 3
 _NUMBER_BYTES: Final = 4
 
@@ -32,10 +32,10 @@ class SftpChannel:
 
     def __init__(self, channel: paramiko.Channel, answer_within: float) -> None:
         self._channel = channel
-        self._received = bytearray()
         self._number = 0
         self._unanswered = 0
         self._watch = _Watch(channel, answer_within)
+        channel.in_buffer = Inflow(self._watch.beat)
         channel.settimeout(answer_within)
         with self._watch:  # paramiko itself would wait for ever
             channel.invoke_subsystem("sftp")
@@ -91,26 +91,18 @@ class SftpChannel:
             self._channel.sendall(packet)
 
     def _packet(self) -> tuple[int, memoryview]:
-        self._receive(4)
-        size = int.from_bytes(self._received[:4], "big")
+        size = int.from_bytes(self._receive(4), "big")
         if not 1 <= size <= _LARGEST_PACKET:
             raise SftpBroken("what it sends is not SFTP")
-        self._receive(4 + size)
-        with memoryview(self._received) as view:
-            packet = bytes(view[4 : 4 + size])
-        del self._received[: 4 + size]
-        return packet[0], memoryview(packet)[1:]
+        packet = memoryview(self._receive(size))
+        return packet[0], packet[1:]
 
-    def _receive(self, size: int) -> None:
-        if len(self._received) >= size:
-            return
+    def _receive(self, size: int) -> bytes:
         with self._watch:
-            while len(self._received) < size:
-                got = self._channel.recv(_RECEIVE_BYTES)
-                if not got:
-                    raise SftpBroken("the connection was closed")
-                self._received += got
-                self._watch.beat()
+            got = self._channel.recv(size)
+        if len(got) < size:
+            raise SftpBroken("the connection was closed")
+        return got
 
 
 class _Watch:
@@ -120,25 +112,26 @@ class _Watch:
     def __init__(self, channel: paramiko.Channel, limit: float) -> None:
         self._transport = channel.get_transport()
         self._limit = limit
-        self._since: float | None = None
+        self._watching = False
+        self._moved = 0.0
         self._ended = threading.Event()
         threading.Thread(target=self._run, name="sftp-watch", daemon=True).start()
 
     def beat(self) -> None:
-        self._since = time.monotonic()
+        self._moved = time.monotonic()
 
     def close(self) -> None:
         self._ended.set()
 
     def __enter__(self) -> None:
         self.beat()
+        self._watching = True
 
     def __exit__(self, *_: object) -> None:
-        self._since = None
+        self._watching = False
 
     def _run(self) -> None:
         while not self._ended.wait(max(0.05, self._limit / 4)):
-            since = self._since
-            if since is not None and time.monotonic() - since > self._limit * 1.5:
+            if self._watching and time.monotonic() - self._moved > self._limit * 1.5:
                 self._transport.close()
                 return
