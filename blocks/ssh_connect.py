@@ -64,7 +64,7 @@ def connect(
 
 def _open_socket(host: str, port: int, seconds: float) -> socket.socket:
     opened = socket.create_connection((host, port), seconds)
-    # A small request goes out at once, not when the one before it was acknowledged: twice the speed of reading.
+    # A small request goes out at once, not when the one before it was acknowledged: reading is twice as fast.
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # A silent peer is noticed in half a minute; the kernel's default is a quarter of an hour.

@@ -35,7 +35,7 @@ class SftpChannel:
         self._number = 0
         self._unanswered = 0
         self._watch = _Watch(channel, answer_within)
-        channel.in_buffer = Inflow(self._watch.beat)
+        channel.in_buffer = Inflow(self._watch.beat)  # type: ignore[assignment]  # all that a channel asks of it
         channel.settimeout(answer_within)
         with self._watch:  # paramiko itself would wait for ever
             channel.invoke_subsystem("sftp")

@@ -12,13 +12,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from paramiko.buffered_pipe import BufferedPipe, PipeTimeout
+from paramiko.buffered_pipe import PipeTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Inflow(BufferedPipe):
+class Inflow:
     """Bytes come in as packets and go out in the sizes that are asked for; one reader.
 
     Args:
@@ -26,7 +26,6 @@ class Inflow(BufferedPipe):
     """
 
     def __init__(self, came: Callable[[], None]) -> None:
-        super().__init__()
         self._came = came
         self._moved = threading.Condition()
         self._parts: deque[memoryview] = deque()
