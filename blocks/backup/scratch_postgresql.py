@@ -9,23 +9,20 @@ from typing import TYPE_CHECKING, Final, Literal
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.backup.engine_child import EngineChild, Silent
 from blocks.backup.errors import RestoreDamaged, RestoreFailed
 from blocks.backup.pg_login import PostgresqlLogin
+from blocks.backup.pg_restoring import feed, first_bytes
 from blocks.backup.protocol import Facts
 from blocks.backup.scratch_name import refuse_live
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import psycopg
 
     from blocks.backup.pg_tools import Tool
 
 _ENCODING: Final = re.compile(rb"SET client_encoding = '([A-Za-z0-9_]+)';")
-_HEAD_BYTES: Final = 4096
-# A scratch that a power cut takes is made again; index builds may use some memory.
-_OPTIONS: Final = "-c synchronous_commit=off -c maintenance_work_mem=128MB"
 # Roles and tablespaces are the live server's; a subscription would begin to read from a live publisher.
 _LEFT_OUT: Final = (
     "--no-owner",
@@ -91,10 +88,10 @@ class PostgresqlScratch(PostgresqlLogin, Block):
         """
         refuse_live(name, live)
         blocks = iter(dump)
-        head = _first_bytes(blocks)
+        head = first_bytes(blocks)
         try:
             tool = self._made(name, head)
-            self._fed(name, tool, chain([head], blocks))
+            feed(self, name, tool, chain([head], blocks), _LEFT_OUT)
         except BaseException:
             # A customer's half database does not lie about; what cannot be dropped now goes first next time.
             self._dropped_if_possible(name)
@@ -183,22 +180,6 @@ class PostgresqlScratch(PostgresqlLogin, Block):
                 raise RestoreFailed(what="the dump", name=name, reason=words(error)) from error
         return tool
 
-    def _fed(self, name: str, tool: Tool, blocks: Iterable[bytes]) -> None:
-        argv = [tool.path, "--exit-on-error", "--no-password", *_LEFT_OUT, f"--dbname={name}"]
-        with EngineChild(argv, self.child_environment(name, _OPTIONS), takes=True) as child:
-            try:
-                for block in blocks:
-                    child.write(block)
-            except BrokenPipeError:
-                pass  # it ended before the dump did: its exit code says why
-            try:
-                code = child.end(self.silent_after.total_seconds())
-            except Silent:
-                code = None
-            if code != 0:
-                reason = "pg_restore does not end" if code is None else f"pg_restore: {child.verdict(code)}"
-                raise RestoreFailed(what="the dump", name=name, reason=reason)
-
     def _checked(self, name: str, connection: psycopg.Connection) -> str:
         invalid = connection.execute(_INVALID).fetchone()
         if invalid is not None:
@@ -230,10 +211,3 @@ class PostgresqlScratch(PostgresqlLogin, Block):
 
         with suppress(psycopg.Error, NakomingError):
             self.drop(name)
-
-
-def _first_bytes(blocks: Iterator[bytes]) -> bytes:
-    head = b""
-    while len(head) < _HEAD_BYTES and (block := next(blocks, b"")):
-        head += block
-    return head

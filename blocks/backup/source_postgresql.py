@@ -11,6 +11,7 @@ from pydantic import Field
 from blocks.backup.errors import DumpFailed
 from blocks.backup.pg_login import PostgresqlLogin
 from blocks.backup.scratch_name import without_scratches
+from blocks.secrets import SecretReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,14 @@ class PostgresqlSource(PostgresqlLogin, Block):
     _block_type_slug = "backup-source-postgresql"
 
     database: str = Field(min_length=1, description="The database that is backed up.")
+    restore_username: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Account that may make and rename databases, for a restore in a calamity; else the same.",
+    )
+    restore_password: SecretReference | None = Field(
+        default=None, description="Where the password of that account lies: env:NAME or file:path."
+    )
 
     @property
     def engine(self) -> Literal["postgresql"]:
