@@ -63,13 +63,14 @@ class SqliteScratch(ScratchFolders, Block):
                 raise RestoreFailed(what="the dump", name=name, reason="it is no whole SQLite database")
 
     def facts(self, name: str) -> Facts:
-        """Count it, as the dump did."""
+        """Count and digest it, as the dump did."""
         try:
+            checksums = facts_sqlite.checksums(self.place(name) / FILE)
             with closing(self._opened(name)) as connection:
                 connection.execute("BEGIN")
-                rows, checksums = facts_sqlite.count(connection)
+                rows = facts_sqlite.rows(connection)
                 return sqlite_facts(facts_sqlite.machine_millis(connection), rows, checksums)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise RestoreDamaged(name=name, reason=str(error)) from error
 
     def check(self, name: str | None = None) -> tuple[str, ...]:

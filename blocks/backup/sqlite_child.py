@@ -7,7 +7,8 @@ else and ends with it.
 What keeps the file still. With a write-ahead log (WAL): under a lock that keeps writers away for an instant,
 all of the log is brought into the file, and a read transaction begins. From then on nobody may write the file
 until that transaction ends: commits go to the log, which grows. Without a log the read transaction itself
-keeps writers from the file: their commits wait until the dump has ended.
+keeps writers from the file: their commits wait until the dump has ended. Whoever writes past SQLite's locks
+changes the file's time of change or its size: these are compared at the end.
 
 Run as `python -I -S -c … PATH FACTS_FD WAIT_SECONDS`; the standard library only. Exit status: 0 good, 3 not
 held still in time, 1 anything else; stderr says why.
@@ -15,6 +16,7 @@ held still in time, 1 anything else; stderr says why.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -27,7 +29,7 @@ from typing import Any, Final
 from blocks.backup import facts_sqlite
 
 NOT_STILL: Final = 3
-_BLOCK_BYTES: Final = 4 * 1024 * 1024
+_BLOCK_BYTES: Final = 1024 * 1024
 _AGAIN_SECONDS: Final = 0.05
 _TURN_SECONDS: Final = 0.0005
 _MOVING_SECONDS: Final = 0.5
@@ -128,29 +130,44 @@ def _streamed(path: Path, reader: sqlite3.Connection) -> dict[str, Any]:
 
     def count() -> None:
         try:
-            facts["rows"], facts["checksums"] = facts_sqlite.count(reader)
+            facts["rows"] = facts_sqlite.rows(reader)
         except BaseException as error:  # noqa: BLE001 (raised again below, in the thread that answers)
             failed.append(error)
 
     counting = threading.Thread(target=count, daemon=True)
     counting.start()
-    _stream(path, pages * size)
+    facts["checksums"] = {facts_sqlite.FILE: _stream(path, pages * size)}
     counting.join()
     if failed:
         raise failed[0]
     return facts
 
 
-def _stream(path: Path, left: int) -> None:
+def _stream(path: Path, left: int) -> str:
+    """Give so many bytes of the file to stdout; their digest."""
     # Copied, not spliced: bytes that lie in the pipe must not change when our lock is gone.
     # Never closed here: that would drop the lock.
     descriptor = os.open(path, os.O_RDONLY)
+    before = _changed(descriptor)
+    buffer = memoryview(bytearray(_BLOCK_BYTES))
+    digest = hashlib.sha256()
     while left:
-        block = memoryview(os.read(descriptor, min(left, _BLOCK_BYTES)))
-        if not block:
+        got = os.readv(descriptor, [buffer[: min(left, _BLOCK_BYTES)]])
+        if not got:
             message = f"the file ends {left} bytes too early"
             raise OSError(message)
-        left -= len(block)
+        left -= got
+        block = buffer[:got]
+        digest.update(block)
         while block:
             block = block[os.write(1, block) :]
+    if _changed(descriptor) != before:
+        message = "somebody wrote the file past SQLite's locks"
+        raise OSError(message)
     os.close(1)
+    return digest.hexdigest()
+
+
+def _changed(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_mtime_ns, found.st_size

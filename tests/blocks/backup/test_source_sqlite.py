@@ -15,6 +15,7 @@ import pytest
 
 from blocks.backup import sqlite_child
 from blocks.backup.errors import BackupError, DumpFailed, RestoreDamaged, SnapshotRefused, SourceUnreachable
+from blocks.backup.facts_sqlite import FILE as FILE_DIGEST
 from blocks.backup.scratch_sqlite import FILE, SqliteScratch
 from blocks.backup.source_sqlite import SqliteSource
 from tests.blocks.backup.backup_contract import NAME, SourceContract, dumped
@@ -162,7 +163,7 @@ def test_the_file_stands_still_while_others_write_and_checkpoint(tmp_path: Path)
             assert peer.scratch.facts(NAME).checksums == facts.checksums
             with closing(sqlite3.connect(peer.scratch.place(NAME) / FILE)) as restored:
                 assert restored.execute("SELECT sum(amount) FROM balance").fetchone() == (0,)
-            states.add(facts.checksums["log"])
+            states.add(facts.checksums[FILE_DIGEST])
     assert len(states) > 6, "nobody wrote: this proved nothing"
 
 
@@ -214,8 +215,36 @@ def test_a_writer_that_does_not_end_is_named(tmp_path: Path, mode: str) -> None:
             dumped(SqliteSource(path=peer.path, lock_timeout=0.3))
 
 
+def test_a_writer_past_the_locks_is_found(tmp_path: Path) -> None:
+    """A tool that copies pages into the file, say: the digest alone would be that of the torn copy."""
+    peer = SqlitePeer(tmp_path / "acme.sqlite")
+    peer.run("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(8000000))")
+    with peer.source.dump() as dump:
+        dump.read(100_000)
+        with peer.path.open("r+b") as file:
+            file.seek(peer.path.stat().st_size - 100)
+            file.write(b"x")
+        with pytest.raises(DumpFailed, match="past SQLite's locks"):
+            list(iter(dump.read, b""))
+
+
+def test_a_restore_with_another_byte_says_so(peer: SqlitePeer) -> None:
+    """In a free place of a page no check of integrity would find it."""
+    blocks, facts = dumped(peer.source)
+    whole = bytearray(b"".join(blocks))
+    free = whole.find(bytes(64), 200)
+    assert free > 0
+    whole[free + 32] = 1
+    peer.scratch.restore(NAME, [bytes(whole)], frozenset())
+    assert peer.scratch.check(NAME)
+    assert peer.scratch.facts(NAME).rows == facts.rows
+    assert peer.scratch.facts(NAME).checksums != facts.checksums
+
+
 def children(path: Path) -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if str(path) in child.cmdline()]
+    found = psutil.Process().children()
+    alive = [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if str(path) in child.cmdline()]
 
 
 @pytest.mark.parametrize("tenth", range(10))
