@@ -29,6 +29,7 @@ class Rule(StrEnum):
     GENERATIONS = "one of the newest verified, which are never deleted"
     CLOCK_JUMPED = "the clock jumped"
     NEWEST_TOO_OLD = "the newest verified is too old"
+    SHRUNK = "the newest verified lost too much of its source"
 
 
 _CLAUSES: Final = {
@@ -42,12 +43,16 @@ DELETING: Final = frozenset({Rule.NEXT_ROUND, Rule.TOO_OLD, Rule.UNFINISHED})
 
 @dataclass(frozen=True, slots=True)
 class BackupSet:
-    """One backup as the ledger knows it; `verified_at` None: it is not known to be good."""
+    """One backup as the ledger knows it; `verified_at` None: it is not known to be good.
+
+    `has_shrunk`: its source was empty, or had lost more than allowed since the backup before.
+    """
 
     sequence: int
     night_on: date
     taken_at: datetime
     verified_at: datetime | None
+    has_shrunk: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +147,8 @@ def _guard(
         return Rule.CLOCK_JUMPED
     if not verified or now - verified[-1].taken_at > terms.newest_age:
         return Rule.NEWEST_TOO_OLD
-    return None
+    # What the older ones hold may be all that is left.
+    return Rule.SHRUNK if verified[-1].has_shrunk else None
 
 
 def _verdict(each: BackupSet, ground: _Ground) -> Verdict:

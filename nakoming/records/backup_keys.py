@@ -18,6 +18,7 @@ from nakoming.records.errors import RecordsError
 from nakoming.records.key_files import make_file, overwrite, sync_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from pyrage import x25519
@@ -94,20 +95,31 @@ class BackupKeys:
         """Where the keys are."""
         return self._folder
 
-    def recipient(self, customer: str) -> Recipient:
-        """For whom a new backup is encrypted: the customer's newest generation, made when there is none."""
-        newest = max(self.generations(customer), default=0)
-        if newest <= max(self._numbers(customer, _DEAD), default=0):
-            return self.rotate(customer)
+    def recipient(self, customer: str, used: Collection[str] = ()) -> Recipient:
+        """For whom a new backup is encrypted: the customer's newest generation, made when there is none.
+
+        Args:
+            customer: whose.
+            used: ids of keys that backups were made for; one of these that is lost is not made anew, for
+                a key of the same name that opens none of them would pass for it.
+        """
+        live = self.generations(customer)
+        gone = {*self._numbers(customer, _DEAD), *map(_generation, used)} - {*live}
+        newest = max(live, default=0)
+        if newest <= max(gone, default=0):
+            return self.rotate(customer, used)
         key_id = f"{customer}.{newest}"
         return Recipient(key_id, str(self.identity(key_id).to_public()))
 
-    def rotate(self, customer: str) -> Recipient:
-        """Make the next generation; the older ones stay, for the backups made for them."""
+    def rotate(self, customer: str, used: Collection[str] = ()) -> Recipient:
+        """Make the next generation; the older ones stay, for the backups made for them.
+
+        Args: as of `recipient`.
+        """
         from pyrage import x25519
 
-        used = [*self.generations(customer), *self._numbers(customer, _DEAD)]
-        key_id = f"{customer}.{max(used, default=0) + 1}"
+        there = [*self.generations(customer), *self._numbers(customer, _DEAD)]
+        key_id = f"{customer}.{max([*there, *map(_generation, used)], default=0) + 1}"
         make_file(self._path(key_id), f"{x25519.Identity.generate()}\n".encode())
         return Recipient(key_id, str(self.identity(key_id).to_public()))
 
@@ -230,6 +242,10 @@ class BackupKeys:
 
     def _path(self, key_id: str, ending: str = _LIVE) -> Path:
         return self._folder / f"{key_id}{ending}"
+
+
+def _generation(key_id: str) -> int:
+    return int(key_id.rpartition(".")[2])
 
 
 def _signer_id(public: bytes) -> str:

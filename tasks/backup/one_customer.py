@@ -84,13 +84,13 @@ def _begin(tx: Tx, case: CaseRun, night_on: date) -> dict[str, Any]:
 def _written(case: CaseRun, terms: Backup, begun: dict[str, Any], night_on: date) -> Written:
     """Every part at both sites, then the manifest."""
     set_id, sites = begun["set_id"], [str(terms.first_site), str(terms.second_site)]
-    parts = []
+    parts: list[Kept] = []
     for name, source in (("database", terms.database), ("documents", terms.documents)):
         if source is not None:
             file = f"{name}.age"
-            kept = case.do(
-                f"backup/1/{name}", send_part, set_id=set_id, file=file, source=source, sites=sites
-            )
+            given = {"set_id": set_id, "file": file, "source": source, "sites": sites}
+            key_id = parts[0].key_id if parts else None
+            kept = case.do(f"backup/1/{name}", send_part, **given, key_id=key_id)
             _complete(case, set_id, name, kept, sites)
             parts.append(kept)
     return case.do(
@@ -129,7 +129,7 @@ def _verified(tx: Tx, case: CaseRun, set_id: str, written: Written) -> None:
 def _compared(
     tx: Tx, case: CaseRun, terms: Backup, begun: dict[str, Any], written: Written
 ) -> tuple[str, ...]:
-    """Compare with the last one; what is lost is said and proven."""
+    """Compare with the last one; what is lost is said and proven, and stops the history."""
     lost = shrinkage(
         rows=written.rows_total,
         raw_bytes=written.raw_bytes,
@@ -139,7 +139,9 @@ def _compared(
     )
     if lost:
         payload = {"set": begun["set_id"], "lost": list(lost)}
-        tx.prove(Event.BACKUP_SHRUNK, case.customer, payload, case_id=case.lease.case_id, clause="S-2.4.7")
+        about = f"backup:{backups.get(tx, case.customer, begun['set_id']).id}"
+        case_id = case.lease.case_id
+        tx.prove(Event.BACKUP_SHRUNK, case.customer, payload, case_id=case_id, about=about, clause="S-2.4.7")
     return lost
 
 

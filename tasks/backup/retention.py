@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nakoming.agreement.history import BackupSet, HistoryTerms, Verdict, decide
-from nakoming.records import agreements, backups
+from nakoming.records import agreements, backups, proofs
 from nakoming.records.backups import SetState
 from nakoming.records.events import Event
 from tasks.backup.connections import site_of
@@ -52,7 +52,7 @@ def decided(tx: Tx, customer: str, agreement: Agreement, night_on: date) -> list
     """Every backup of a customer with what becomes of it and why, the oldest first."""
     entries = {entry.sequence: entry for entry in backups.listed(tx, customer)}
     known = backups.last_known_at(tx, night_on)
-    sets = [_plain(entry) for entry in entries.values()]
+    sets = [_plain(tx, entry) for entry in entries.values()]
     verdicts = decide(sets, tx.now, history_terms(agreement), last_known_at=known)
     return [_decided(entries[each.backup.sequence], each) for each in verdicts]
 
@@ -67,9 +67,11 @@ def dry_run(records: Records, customer: str, night_on: date) -> list[Decided]:
         return decided(tx, customer, agreements.get(tx, customer), night_on)
 
 
-def _plain(entry: BackupEntry) -> BackupSet:
+def _plain(tx: Tx, entry: BackupEntry) -> BackupSet:
     verified_at = entry.verified_at if entry.state == SetState.VERIFIED else None
-    return BackupSet(entry.sequence, entry.night_on, entry.taken_at or entry.began_at, verified_at)
+    has_shrunk = proofs.find(tx, f"backup:{entry.id}", Event.BACKUP_SHRUNK) is not None
+    taken_at = entry.taken_at or entry.began_at
+    return BackupSet(entry.sequence, entry.night_on, taken_at, verified_at, has_shrunk)
 
 
 def _decided(entry: BackupEntry, verdict: Verdict) -> Decided:

@@ -6,6 +6,7 @@ that trying again begins there and not at the database.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from nakoming.errors import NakomingError
 from nakoming.records import backups
-from nakoming.records.backup_keys import BackupKeys
+from nakoming.records.backup_keys import BackupKeys, Recipient
+from nakoming.records.backups import SetState
 from nakoming.records.events import Event
 from tasks.backup import limits
 from tasks.backup import manifest as manifests
@@ -28,7 +30,6 @@ from tasks.steps import Work, repeat, step
 
 if TYPE_CHECKING:
     from blocks.backup.protocol import Site, Source
-    from nakoming.records.backup_keys import Recipient
 
 PATIENCE: Final = timedelta(hours=1)
 TIMEOUT: Final = timedelta(hours=4)
@@ -81,10 +82,21 @@ class Written(BaseModel):
 
 
 @step(doubt=repeat(_AGAIN), timeout=TIMEOUT)
-def send_part(work: Work, *, set_id: str, file: str, source: str, sites: list[str]) -> Kept:
+def send_part(
+    work: Work, *, set_id: str, file: str, source: str, sites: list[str], key_id: str | None = None
+) -> Kept:
     """Dump a source to both sites in one stream, and read back what each of them holds.
 
+    Args:
+        work: of the step.
+        set_id: of the backup.
+        file: of the part.
+        source: the block of what is dumped.
+        sites: the blocks of the sites.
+        key_id: the key of the parts before, for all have one; None: this is the first.
+
     Raises:
+        BackupKeyLost: the key of the parts before is gone.
         OneServer: the sites, or the source and the second site, are on one server.
         BackupError: the dump failed, or no site holds it.
         ResourceBusy: a server had no place for it for an hour.
@@ -94,7 +106,7 @@ def send_part(work: Work, *, set_id: str, file: str, source: str, sites: list[st
     wanted = {f"backup/source/{database.server()}": limits.PER_DATABASE_SERVER} | _shared(work, places)
     path = f"{folder_of(work.customer, set_id)}/{file}"
     with limits.places(work, wanted, patience=PATIENCE):
-        recipient, asked_at = _recipient(work), _now(work)
+        recipient, asked_at = _recipient(work, key_id), _now(work)
         with database.dump() as dump:
             sent = send(path, dump, recipient, places)
         part = manifests.part_of(file, sent)  # type: ignore[arg-type]  # the manifest refuses other names
@@ -121,11 +133,15 @@ def _read_back(site: Site, file: str, part: Part, number: int, failed: dict[int,
         failed[number] = damaged
 
 
-def _recipient(work: Work) -> Recipient:
+def _recipient(work: Work, key_id: str | None) -> Recipient:
     """For whom it is sealed; a key that is made now leaves its evidence."""
     keys = BackupKeys(work.records.keys.folder)
+    if key_id is not None:
+        return Recipient(key_id, str(keys.identity(key_id).to_public()))
     before = keys.generations(work.customer)
-    recipient = keys.recipient(work.customer)
+    with work.records.read() as tx:
+        used = {each.key_id for each in backups.listed(tx, work.customer, tuple(SetState)) if each.key_id}
+    recipient = keys.recipient(work.customer, used)
     if keys.generations(work.customer) != before:
         with work.records.write() as tx:
             payload = {"key": recipient.key_id, "recipient": recipient.public}
@@ -179,7 +195,7 @@ def write_manifest(
     keys = BackupKeys(work.records.keys.folder)
     file = manifests.signed(manifest, keys)
     with work.records.read() as tx:
-        entry = backups.get(tx, work.customer, set_id)
+        entry = replace(backups.get(tx, work.customer, set_id), manifest_sha256=manifests.sha256_of(file))
     servers = {"the source": parts[0].server}
     for name in sites:
         site = site_of(name)
