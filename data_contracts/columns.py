@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from data_contracts.custom import Custom, Findings, Path
     from data_contracts.odcs import Property
 
-KNOWN: Final = ("target", "label", "formats", "placeholders", "alsoAs", "default")
+KNOWN: Final = ("target", "label", "formats", "placeholders", "alsoAs", "default", "givenAs")
 FORMATS: Final = ("YYYY-MM-DD", "DD-MM-YYYY", "DD/MM/YYYY", "DD.MM.YYYY", "YYYYMMDD")
 """How dates may be written: no two of these can mean another day by the same text."""
 GREATEST: Final = 1_000_000_000
@@ -67,6 +67,7 @@ def column_of(given: Property, where: Path, findings: Findings) -> Column:
         placeholders=_placeholders(given, custom),
         reference=_reference(given, where, findings),
         default=_default(custom),
+        given_as=custom.identifier("givenAs"),
         labels=custom.words("label") or ({"en": given.business_name} if given.business_name else {}),
     )
 

@@ -67,6 +67,7 @@ class Column:
         reference: where the value must be found in the Suite.
         default: what the Suite gets where the ERP has no value.
         labels: what people call it, by language.
+        given_as: of an interface to the ERP, the name under which the Suite gives the value; None: its own.
     """
 
     name: str
@@ -88,6 +89,12 @@ class Column:
     reference: Reference | None = None
     default: Any = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    given_as: str | None = None
+
+    @property
+    def field_name(self) -> str:
+        """The name under which the Suite gives the value, where it goes to the ERP."""
+        return self.given_as or self.name
 
     @property
     def physical_type(self) -> str:
@@ -167,7 +174,7 @@ class Contract:
         status: the standard's own word, such as `active`.
         owner: the address that answers for it.
         table: the one table.
-        freshness: how old the data may be at most.
+        freshness: how old the data may be at most, in service hours; a day of it is a working day of them.
         freshness_column: the change time that tells how old it is; None where the contract names none.
         bad_share_limit: the share of bad rows, 0 to 1, above which nothing of a batch is loaded.
         change: how changes are seen.

@@ -89,6 +89,11 @@ def diff(old: Contract, new: Contract) -> ContractDiff:
     return ContractDiff(old.version, new.version, changes)
 
 
+def looser(old: Column, new: Column) -> Iterator[ContractChange]:
+    """Yield what a reader of `old` may meet under `new` that could not be there before."""
+    return (change for change in _of_column(old, new) if "reader" in change.breaks)
+
+
 def _always(*breaks: Side) -> Callable[[Any, Any], tuple[Side, ...]]:
     def judge(old: Any, new: Any) -> tuple[Side, ...]:
         del old, new
@@ -168,6 +173,7 @@ _COLUMN: Final[tuple[tuple[str, Callable[[Any, Any], tuple[Side, ...]]], ...]] =
     ("logical_type", _always(*BOTH)),
     ("physical_types", _types),
     ("target", _always(*READER)),
+    ("given_as", _always(*WRITER)),
     ("required", _strict_when_set),
     ("unique", _strict_when_set),
     ("formats", _choices),

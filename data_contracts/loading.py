@@ -18,9 +18,11 @@ from nakoming.agreement.problems import Problem, problems_of
 from nakoming.agreement.yaml_text import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from data_contracts.contract import Contract
+
+    Fits = Callable[[Contract], Iterable[Problem]]
     from nakoming.agreement import yaml_text
 
 FOLDER: Final = Path(__file__).parent / "contracts"
@@ -73,12 +75,15 @@ def parse_contract(text: str, name: str) -> Contract:
     return found
 
 
-def contract_errors(text: str, name: str) -> tuple[ContractError, ...]:
-    """Return everything that is not allowed in `text`, in order of lines; empty when it is a contract."""
-    return tuple(_read(text, name)[1])
+def contract_errors(text: str, name: str, fits: Fits | None = None) -> tuple[ContractError, ...]:
+    """Return everything that is not allowed in `text`, in order of lines; empty when it is a contract.
+
+    With `fits`, also what it finds wrong with the contract that it is.
+    """
+    return tuple(_read(text, name, fits)[1])
 
 
-def _read(text: str, name: str) -> tuple[Contract | None, list[ContractError]]:
+def _read(text: str, name: str, fits: Fits | None = None) -> tuple[Contract | None, list[ContractError]]:
     try:
         document = read_yaml(text, name)
     except AgreementError as error:
@@ -88,6 +93,8 @@ def _read(text: str, name: str) -> tuple[Contract | None, list[ContractError]]:
     try:
         found, findings = contract_of(Document.model_validate(document.data))
         problems += findings.problems
+        if fits is not None and found is not None:
+            problems += fits(found)
     except ValidationError as error:
         problems += problems_of(error, Document)
     errors = [_located(document, problem) for problem in problems]

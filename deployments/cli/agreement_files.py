@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_contracts.own import own_contract_errors, own_contracts
 from deployments.cli import printing
 from deployments.cli.errors import AgreementNamedOtherwise, NoAgreementFiles
 from nakoming.agreement.errors import AgreementFileError
@@ -53,7 +54,11 @@ def _problems(path: Path) -> Sequence[NakomingError]:
         return (unreadable,)
     errors = vendor_errors if path.stem == agreements.VENDOR else agreement_errors
     problems: Sequence[NakomingError] = errors(text, path.name)
-    return problems or _named_otherwise(path, text)
+    return problems or _named_otherwise(path, text) or _of_contracts(path, text)
+
+
+def _of_contracts(path: Path, text: str) -> tuple[NakomingError, ...]:
+    return () if path.stem == agreements.VENDOR else own_contract_errors(text, path)
 
 
 def _named_otherwise(path: Path, text: str) -> tuple[NakomingError, ...]:
@@ -73,16 +78,18 @@ def loaded(files: Sequence[Path], *, as_json: bool) -> None:
     Raises:
         NoAgreementFiles: there are none.
         AgreementError: a line of a file is not allowed; nothing was loaded.
+        ContractError: a line of a data contract that it names is not; nothing was loaded.
     """
     folder = settings().agreements
     paths = list(files) or sorted(folder.glob("*.yaml"))
     if not paths:
         raise NoAgreementFiles(folder=folder)
     texts = {path: _right(path) for path in paths}
+    contracts = {path: _contracts(path, text) for path, text in texts.items()}
     with records().write() as tx:
         before = {path: _version(tx, path.stem) for path in paths}
         versions = {
-            path: agreements.store(tx, path.stem, text, agreement_sha256(text))
+            path: agreements.store(tx, path.stem, text, agreement_sha256(text), contracts[path])
             for path, text in texts.items()
         }
     rows = [
@@ -111,3 +118,7 @@ def _right(path: Path) -> str:
     for problem in _named_otherwise(path, text):
         raise problem
     return text
+
+
+def _contracts(path: Path, text: str) -> dict[str, str]:
+    return {} if path.stem == agreements.VENDOR else own_contracts(text, path)

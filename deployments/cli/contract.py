@@ -27,7 +27,7 @@ Contracts = Annotated[
     list[Path] | None,
     typer.Option(
         "--contract",
-        help="Hold a connection against this file, instead of the product's own; may be given again.",
+        help="Hold a connection against this file, instead of those that hold for it; may be given again.",
         show_default=False,
     ),
 ]

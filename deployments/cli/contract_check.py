@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from data_contracts.drift import drift
 from data_contracts.errors import ContractFileError, NoSuchConnection
-from data_contracts.loading import FOLDER, contract_errors, contract_text, load_contract
-from deployments.cli import prefect_server, printing
+from data_contracts.loading import contract_errors, contract_text, load_contract
+from deployments.cli import contracts_in_force, prefect_server, printing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("ErpDatabase", "ErpOdbc")
 """The blocks whose tables can be looked at."""
-_OURS: Final = "overview"
 _ENDINGS: Final = (".yaml", ".yml")
 
 
@@ -29,7 +28,7 @@ class Asked:
     """What of a connection is looked at.
 
     Attributes:
-        contracts: files to hold it against; empty: the product's own.
+        contracts: files to hold it against; empty: those that hold for it, by its customer's agreement.
         rows: whether every row is checked too.
         report: a folder for a page about the rows of each table.
     """
@@ -73,9 +72,8 @@ def _problems(path: Path) -> Sequence[NakomingError]:
 
 
 def _connection(name: str, asked: Asked, *, as_json: bool) -> bool:
-    agreed = [load_contract(path) for path in asked.contracts or sorted(FOLDER.glob("*.yaml"))]
-    # The overview goes out of our own records: no ERP has such a table.
-    looked_at = [contract for contract in agreed if asked.contracts or contract.interface != _OURS]
+    given = [load_contract(path) for path in asked.contracts]
+    looked_at = given or contracts_in_force.of_connection(name.rpartition("/")[2])
     prefect_server.enter()
     from deployments.cli import (
         contract_rows,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from data_contracts.diff import diff
 from data_contracts.loading import FOLDER, load_contract
 from data_contracts.parties import broken_sides, party, relying
 from deployments.cli import printing
-from nakoming.errors import NakomingError
+from deployments.cli.contracts_in_force import customers_under
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +40,7 @@ def compared(old: Path, new: Path, *, as_json: bool) -> bool:
 def _whom(contract: Contract, found: ContractDiff) -> Whom:
     """Each side that breaks: which program, at which customers, and the interfaces that hang on it."""
     sides = broken_sides(found)
-    customers = _customers() if sides else []
+    customers = customers_under(contract) if sides else []
     others = [load_contract(path) for path in sorted(FOLDER.glob("*.yaml"))]
     interfaces = list(relying(contract, others, found))
     return [
@@ -54,18 +52,6 @@ def _whom(contract: Contract, found: ContractDiff) -> Whom:
         }
         for side in sides
     ]
-
-
-def _customers() -> list[str]:
-    """The customers who exchange with an ERP; none where nothing is installed yet."""
-    from tasks.erp.standing import customers_with_erp
-    from tasks.installation import records
-
-    try:
-        with records().read() as tx:
-            return customers_with_erp(tx)
-    except (NakomingError, SQLAlchemyError):
-        return []
 
 
 def _as_data(found: ContractDiff) -> dict[str, object]:

@@ -10,6 +10,7 @@ from deployments.cli.erp_view import opened
 from deployments.cli.errors import RepairMalformed, RowOrCase
 from nakoming.records import cases
 from tasks.erp import settling
+from tasks.erp.agreed import contracts_in_force
 from tasks.installation import records
 
 if TYPE_CHECKING:
@@ -98,4 +99,5 @@ def _done(data: dict[str, object], said: str, *, as_json: bool) -> None:
 
 
 def _desk(customer: str, by: str | None) -> Desk:
-    return settling.Desk(records(), opened(customer), customer, by or files.login())
+    own = contracts_in_force(records(), customer)
+    return settling.Desk(records(), opened(customer), customer, by or files.login(), own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from data_contracts.own import own_contracts
 from deployments.embedded.errors import AgreementNameError
 from deployments.records_trouble import explained
 from nakoming.agreement.loading import agreement_sha256, parse_agreement, parse_vendor, read_text
@@ -22,26 +23,28 @@ def load_agreements(records: Records, folder: Path) -> dict[str, int]:
 
     Raises:
         AgreementError: the first line that is not allowed.
+        ContractError: the same, of a data contract that an agreement names.
         AgreementNameError: a file is not named for its customer.
     """
-    texts = {path.stem: read_text(path) for path in sorted(folder.glob("*.yaml"))}
-    for customer, text in texts.items():
-        _check(customer, text)
+    paths = sorted(folder.glob("*.yaml"))
+    texts = {path.stem: read_text(path) for path in paths}
+    contracts = {path.stem: _checked(path, texts[path.stem]) for path in paths}
     with records.write() as tx:
         return {
-            customer: agreements.store(tx, customer, text, agreement_sha256(text))
+            customer: agreements.store(tx, customer, text, agreement_sha256(text), contracts[customer])
             for customer, text in texts.items()
         }
 
 
-def _check(customer: str, text: str) -> None:
-    file = f"{customer}.yaml"
-    if customer == agreements.VENDOR:
-        parse_vendor(text, file)
-        return
-    named = parse_agreement(text, file).customer
-    if named != customer:
-        raise AgreementNameError(file=file, customer=named)
+def _checked(path: Path, text: str) -> dict[str, str]:
+    """The texts of the contracts that it names, by interface."""
+    if path.stem == agreements.VENDOR:
+        parse_vendor(text, path.name)
+        return {}
+    named = parse_agreement(text, path.name).customer
+    if named != path.stem:
+        raise AgreementNameError(file=path.name, customer=named)
+    return own_contracts(text, path)
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nakoming.records.events import Event
 from tasks.erp import exchange, held_back, overruled, shown, told
+from tasks.erp.agreed import contracts_of
 from tasks.erp.health import left_alone_until
 
 if TYPE_CHECKING:
@@ -187,7 +188,8 @@ class Exchange:
         if refused or held or every:
             pages_of(self.case, self.link.suite, refused, every=every)
         else:
-            shown.publish_clean(self.case.customer, {each.interface: each.counts for each in fetched})
+            counts = {each.interface: each.counts for each in fetched}
+            shown.publish_clean(self.case.customer, counts, contracts_of(self.case))
 
 
 def pages_of(case: CaseRun, suite: str, refused: dict[str, str], *, every: bool = False) -> None:

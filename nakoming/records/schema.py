@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -35,6 +36,21 @@ agreements = Table(
     Column("sha256", String(64), nullable=False),
     Column("body_sealed", LargeBinary, nullable=False),  # the file as it was loaded: it holds addresses
     Column("loaded_at", Instant, nullable=False),
+)
+
+agreement_contracts = Table(
+    "agreement_contracts",
+    metadata,
+    Column("customer", String(_NAME), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("interface", String(40), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("body_sealed", LargeBinary, nullable=False),  # the customer's own data contract, as it was loaded
+    ForeignKeyConstraint(
+        ["customer", "version"],
+        ["agreements.customer", "agreements.version"],
+        name="fk_agreement_contracts_customer",
+    ),
 )
 
 cases = Table(

@@ -14,9 +14,10 @@ from nakoming.records import agreements
 from tasks import operators, shared_things
 from tasks.erp import comparing, fetching, freshness, health, mending, outward, rehearsing, settled, told
 from tasks.erp import write_back as writing_back
+from tasks.erp.agreed import contracts_of, interface_of
 from tasks.erp.connections import erp_session, suite_engine
 from tasks.erp.errors import NoErp, OtherRunLoads, SchemaDrifted
-from tasks.erp.exchange_messages import tell_refused
+from tasks.erp.exchange_messages import tell_dead_letters, tell_refused
 from tasks.erp.interfaces import INBOUND, OUTBOUND, interface
 from tasks.erp.rehearsing import REFUSALS
 from tasks.steps import Work, repeat, step
@@ -111,8 +112,9 @@ def fetch(work: Work, *, link: Link, table: str, full: bool, order: str | None) 
     asked = fetching.Asked(customer=work.customer, run=work.lease.key, full=full, order=order)
     try:
         with both_sides(work, link) as (session, engine):
-            loaded = fetching.fetch(session, engine, interface(table), asked, _clock(work))
-            stale = freshness.look(work, session, interface(table)) if order is None else {}
+            wanted = interface_of(work, table)
+            loaded = fetching.fetch(session, engine, wanted, asked, _clock(work))
+            stale = freshness.look(work, session, wanted) if order is None else {}
     except REFUSALS as refused:
         tell_refused(work, table, str(refused))
         return Fetched(interface=table, refused=str(refused))
@@ -129,7 +131,8 @@ def rehearse(work: Work, *, link: Link, full: bool, order: str | None) -> list[F
     asked = fetching.Asked(customer=work.customer, run=work.lease.key, full=full, order=order)
     try:
         with both_sides(work, link) as (session, engine):
-            every = [interface(name) for name in INBOUND]
+            own = contracts_of(work)
+            every = [interface(name, own) for name in INBOUND]
             found = rehearsing.rehearse(session, engine, every, asked, _clock(work)())
     except ErpError as failed:
         return [Fetched(interface=INBOUND[0], **_trouble(work, INBOUND[0], failed))]
@@ -146,9 +149,11 @@ def send_back(work: Work, *, link: Link, order: str | None) -> SentBack:
     """Send what the Suite has put into its outbox."""
     try:
         with both_sides(work, link) as (session, engine):
-            sent = writing_back.write_back(session, engine, work.customer, _clock(work), order=order)
+            sent = writing_back.write_back(
+                session, engine, work.customer, _clock(work), order=order, own=contracts_of(work)
+            )
             if sent.dead:
-                _tell_dead_letters(work, engine)
+                tell_dead_letters(work, engine)
             settled.prove(work.records, engine, work.customer)  # what a command owed when it was killed
     except SchemaDrifted as drifted:
         tell_refused(work, "outbox", str(drifted))
@@ -161,7 +166,7 @@ def send_back(work: Work, *, link: Link, order: str | None) -> SentBack:
 @step(doubt=repeat("what is removed already is left alone"), timeout=_HOUR)
 def follow_removals(work: Work, *, link: Link, table: str) -> Fetched:
     """Remove from the Suite what the ERP no longer has, where that is found by comparing keys."""
-    wanted = interface(table)
+    wanted = interface_of(work, table)
     if wanted.contract.deletions.by != "key_comparison":
         return Fetched(interface=table)
     asked = fetching.Asked(customer=work.customer, run=work.lease.key)
@@ -183,7 +188,7 @@ def compare(work: Work, *, link: Link, table: str) -> SideBySide:
     """Compare one table on both sides."""
     try:
         with both_sides(work, link) as (session, engine):
-            compared = comparing.compare(session, engine, interface(table))
+            compared = comparing.compare(session, engine, interface_of(work, table))
     except REFUSALS as refused:
         return SideBySide(interface=table, equal=False, refused=str(refused))
     except ErpError as failed:
@@ -196,8 +201,9 @@ def compare_outward(work: Work, *, link: Link, table: str) -> SideBySide:
     """Compare what the Suite wrote at the ERP with what stands there."""
     try:
         with both_sides(work, link) as (session, engine):
-            at = _clock(work)()
-            compared = outward.compare(session, engine, interface(table), work.customer, at)
+            compared = outward.compare(
+                session, engine, table, work.customer, _clock(work)(), own=contracts_of(work)
+            )
     except REFUSALS as refused:
         return SideBySide(interface=table, equal=False, refused=str(refused))
     except ErpError as failed:
@@ -213,7 +219,8 @@ def mend_registrations(work: Work, *, link: Link) -> Registrations:
     """Read hours and materials back that the ERP acknowledged, and write again what was changed there."""
     try:
         with both_sides(work, link) as (session, engine):
-            mended = mending.mend(session, engine, work.customer, _clock(work)())
+            at, own = _clock(work)(), contracts_of(work)
+            mended = mending.mend(session, engine, work.customer, at, own=own)
     except ErpError as failed:
         said = _trouble(work, "registrations", failed)
         return Registrations(down=said.get("down") or said.get("refused"))
@@ -273,18 +280,6 @@ def _trouble(work: Work, name: str, failed: ErpError) -> dict[str, str]:
         return {"down": str(failed)}
     tell_refused(work, name, str(failed))
     return {"refused": str(failed)}
-
-
-def _tell_dead_letters(work: Work, engine: Engine) -> None:
-    with engine.connect() as connection:
-        letters = list(writing_back.dead_letters(connection))
-    if not letters:
-        return
-    first = letters[0]
-    values = {"count": str(len(letters)), "error": f"{first.interface} {first.order_number}: {first.message}"}
-    with work.records.write() as tx:
-        about = f"dead/{letters[-1].id}"
-        operators.tell_exchange(tx, work.customer, about, "exchange_dead_letters", values)
 
 
 def ends_of(tx: Tx, customer: str, version: int) -> Ends:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from blocks.erp.protocol import ColumnSeen, ErpSession, Window
     from tasks.erp.checking import Checked
-    from tasks.erp.interfaces import Interface
+    from tasks.erp.interfaces import Contracts, Interface
 
     _Batch = tuple["_Window", Connection, Checked]
 
@@ -47,6 +47,7 @@ class Asked:
         full: from the beginning, whatever the watermark says; the keys of both sides are compared.
         order: this order only; the watermark stays.
         batch_rows: rows of a batch, about.
+        own: the customer's own contracts, for files, which say themselves of which interface they are.
     """
 
     customer: str
@@ -54,6 +55,7 @@ class Asked:
     full: bool = False
     order: str | None = None
     batch_rows: int = BATCH_ROWS
+    own: Contracts = field(default_factory=dict)
 
 
 def fetch(
@@ -130,7 +132,8 @@ def _windows(
         yield _Window(None, None, None, stood.batches)
         return
     change = interface.contract.change
-    window = session.settles(interface.source, change, None if asked.full else marks.thawed(stood.value))
+    after = None if asked.full else marks.thawed(stood.value, interface.marked)
+    window = session.settles(interface.source, change, after)
     newer, first = Since(change.column, window.since.after), True
     for batches in count(stood.batches):
         upto = session.ceiling(interface.source, newer, window.reach, asked.batch_rows)
@@ -207,7 +210,8 @@ def _ahead(source: _Source, windows: Iterator[_Window]) -> Generator[_Batch]:
 def _merged(
     source: _Source, window: _Window, connection: Connection, checked: Checked, at: datetime
 ) -> Loaded:
-    mark = None if source.asked.order is not None else marks.frozen(window.mark)
+    whole = source.asked.order is None
+    mark = marks.frozen(window.mark, source.interface.marked) if whole else None
     batch = batch_of(source.asked, window.batches, at, mark)
     loaded = loading.merge(connection, source.interface, batch, checked)
     connection.commit()

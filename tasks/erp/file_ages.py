@@ -27,7 +27,7 @@ from tasks.erp.bookkeeping import file_versions, outdated
 from tasks.erp.keys import key_text
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
 
     from tasks.erp.checking import Checked
     from tasks.erp.interfaces import Interface
@@ -74,6 +74,13 @@ def note(connection: Connection, interface: Interface, aged: Aged, batch: int) -
     connection.execute(insert(outdated).from_select(["batch", "key", "version", "known"], left))
     staging.drop(connection, _AGED)
     staging.drop(connection, _OLDER)
+
+
+def left_alone(engine: Engine, batch: int) -> int:
+    """How many rows of a file were left alone because the Suite has newer ones."""
+    with engine.connect() as connection:
+        counted = select(func.count()).where(outdated.c.batch == batch)
+        return int(connection.execute(counted).scalar_one())
 
 
 def _given(connection: Connection, interface: Interface, checked: Checked) -> Select[Any]:
@@ -128,7 +135,7 @@ def _ordered(connection: Connection, interface: Interface, written: ColumnElemen
 def _fetched_upto(connection: Connection, interface: Interface) -> str | None:
     """The version up to which the ERP's database was fetched, as text; None when it never was."""
     mark, overlap = (
-        marks.thawed(loading.mark_of(connection, interface.name).value),
+        marks.thawed(loading.mark_of(connection, interface.name).value, interface.marked),
         interface.contract.change.overlap,
     )
     if mark is None or isinstance(mark, bytes):

@@ -109,7 +109,7 @@ def take(engine: Engine, block: ErpInbox, received: Received, asked: Asked, at: 
         NakomingError: one of `REFUSALS`; nothing of the file was loaded.
         OtherRunLoads: another run loads the same interface.
     """
-    wanted = interface(interface_of(received.name))
+    wanted = interface(interface_of(received.name), asked.own)
     with (
         _opened(received.path, wanted.name, block) as rows,
         engine.connect() as connection,

@@ -17,6 +17,7 @@ from data_contracts.report import SAMPLES, report_of
 from data_contracts.rules import rules_of
 from nakoming.records import agreements, documents
 from nakoming.records.engine import writing
+from tasks.erp.agreed import contracts_of
 from tasks.erp.bookkeeping import batches, prepare, quarantine
 from tasks.erp.connections import suite_engine
 from tasks.erp.interfaces import INBOUND, interface
@@ -64,7 +65,7 @@ def keep_pages(
 
     with work.records.read() as tx:
         language = agreements.get(tx, work.customer).language
-    engine, pages = suite_engine(suite), []
+    engine, own, pages = suite_engine(suite), contracts_of(work), []
     with engine.connect() as connection, writing(connection).begin():
         prepare(connection)
         reports = [
@@ -72,7 +73,7 @@ def keep_pages(
             for name in INBOUND
             if (
                 report := report_on(
-                    connection, interface(name), work.lease.key, refused.get(name, ""), every=every
+                    connection, interface(name, own), work.lease.key, refused.get(name, ""), every=every
                 )
             )
         ]

@@ -28,7 +28,8 @@ from blocks.ssh_errors import (
 from nakoming.records import agreements
 from tasks import operators, shared_things
 from tasks.blocks import load_block
-from tasks.erp import exchange_messages, file_answers, file_rest, files, health
+from tasks.erp import exchange_messages, file_ages, file_answers, file_rest, files, health
+from tasks.erp.agreed import contracts_of
 from tasks.erp.connections import suite_engine
 from tasks.erp.errors import OtherRunLoads
 from tasks.erp.fetching import Asked
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from blocks.erp.inbox_session import InboxFile, InboxSession
     from nakoming.agreement.people import Language
     from nakoming.errors import NakomingError
+    from tasks.erp.interfaces import Contracts
 
 _HOUR = timedelta(hours=1)
 _MOST = 100
@@ -57,7 +59,10 @@ _WRONG = (HostKeyChanged, SshKeyInvalid, ErpError)
 
 
 class TakenOrNot(BaseModel):
-    """What became of one file; `refused` says why nothing of it was taken."""
+    """What became of one file; `refused` says why nothing of it was taken.
+
+    `outdated` counts rows that were left alone, for the Suite has newer ones; the file's answer names them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,6 +71,7 @@ class TakenOrNot(BaseModel):
     became: Literal["taken", "taken before", "refused"]
     interface: str | None = None
     refused: str | None = None
+    outdated: int = 0
 
 
 class InboxTaken(BaseModel):
@@ -102,7 +108,7 @@ def take_files(work: Work, *, inbox: str, suite: str) -> InboxTaken:
     try:
         with _inbox(work, inbox) as (block, session):
             engine = suite_engine(suite)
-            taker = _Taker(work, block, session, engine, _language(work))
+            taker = _Taker(work, block, session, engine, _language(work), contracts_of(work))
             resting = file_rest.arrived(session, engine, inbox, block.settle, now)
             for file in _in_order(resting)[:_MOST]:
                 became = taker.take(file)
@@ -161,6 +167,7 @@ class _Taker:
     session: InboxSession
     engine: Engine
     language: Language
+    own: Contracts
 
     def take(self, file: InboxFile) -> TakenOrNot | None:
         """What became of a file; None: not now, it has changed or somebody else loads."""
@@ -175,7 +182,7 @@ class _Taker:
                 return self._left(file, large)
 
     def _fetched(self, file: InboxFile, received: files.Received) -> TakenOrNot:
-        asked = Asked(customer=self.work.customer, run=self.work.lease.key)
+        asked = Asked(customer=self.work.customer, run=self.work.lease.key, own=self.own)
         try:
             taken = files.take(self.engine, self.block, received, asked, self._now())
         except files.REFUSALS as refused:
@@ -190,6 +197,7 @@ class _Taker:
             digest=received.digest,
             became="taken before" if taken.is_repeated else "taken",
             interface=taken.interface,
+            outdated=file_ages.left_alone(self.engine, taken.batch),
         )
 
     def _answer(self, file: InboxFile, text: str, digest: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select, update
 from blocks.erp.protocol import Different, Found, Missing, OutEffect, Refused
 from nakoming.records.engine import writing
 from tasks.erp.bookkeeping import outgoing, overrulings, prepare
+from tasks.erp.interfaces import PRODUCTS
 from tasks.erp.write_back import ACKNOWLEDGED, effect_of, key_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Row
 
     from blocks.erp.protocol import ErpSession
+    from tasks.erp.interfaces import Contracts
 
 SUITES_OWN = ("hours_out", "materials_out")
 """Where the Suite wins; of everything else the ERP is the master."""
@@ -60,23 +62,30 @@ class _Odd:
     details: dict[str, list[str]]
 
 
-def mend(session: ErpSession, engine: Engine, customer: str, at: datetime, *, most: int = MOST) -> Mended:
-    """Read back, overrule, write again.
+def mend(
+    session: ErpSession,
+    engine: Engine,
+    customer: str,
+    at: datetime,
+    *,
+    most: int = MOST,
+    own: Contracts = PRODUCTS,
+) -> Mended:
+    """Read back, overrule, write again; `own` are the texts of the customer's own contracts.
 
     Raises:
         ErpError: the connection failed; what was recorded is written by the next comparison.
     """
     rows, not_read = _acknowledged(engine, SUITES_OWN, at - PERIOD, most)
-    odd = _odd(session, rows, customer)
+    odd = _odd(session, rows, customer, own)
     if not odd:
         return Mended(read_back=len(rows), not_read=not_read)
     attempts = _record(engine, odd, at)
-    effects = [_again(each, customer, attempts[each.row.id]) for each in odd]
+    effects = [_again(each, customer, attempts[each.row.id], own) for each in odd]
     answers = session.apply(effects)
     unmended = []
-    for each, answer, seen in zip(
-        odd, answers, session.read_back([_seen(e, customer) for e in odd]), strict=True
-    ):
+    found = session.read_back([effect_of(each.row, customer, own=own) for each in odd])
+    for each, answer, seen in zip(odd, answers, found, strict=True):
         if not isinstance(seen, Found):
             unmended.append(_said(each, answer, seen))
     return Mended(
@@ -89,7 +98,14 @@ def mend(session: ErpSession, engine: Engine, customer: str, at: datetime, *, mo
 
 
 def changed_there(
-    session: ErpSession, engine: Engine, customer: str, interface: str, at: datetime, *, most: int = MOST
+    session: ErpSession,
+    engine: Engine,
+    customer: str,
+    interface: str,
+    at: datetime,
+    *,
+    most: int = MOST,
+    own: Contracts = PRODUCTS,
 ) -> tuple[str, ...]:
     """Rows that somebody changed at the ERP where the Suite does not write again; nothing is changed.
 
@@ -97,7 +113,7 @@ def changed_there(
         ErpError: the connection failed.
     """
     rows, _ = _acknowledged(engine, (interface,), at - PERIOD, most)
-    odd = _odd(session, rows, customer)
+    odd = _odd(session, rows, customer, own)
     return tuple(f"{each.row.order_number} ({each.row.id})" for each in odd if not each.is_gone)
 
 
@@ -120,10 +136,10 @@ def _acknowledged(
         return sorted(rows, key=lambda row: row.id), count - len(rows)
 
 
-def _odd(session: ErpSession, rows: Sequence[Row[Any]], customer: str) -> list[_Odd]:
+def _odd(session: ErpSession, rows: Sequence[Row[Any]], customer: str, own: Contracts) -> list[_Odd]:
     found = []
     # All in one call: of two rows about the same thing only the later one must stand there.
-    answers = session.read_back([effect_of(row, customer) for row in rows])
+    answers = session.read_back([effect_of(row, customer, own=own) for row in rows])
     for row, answer in zip(rows, answers, strict=True):
         if isinstance(answer, Missing):
             found.append(_Odd(row, is_gone=True, details={"row": [GONE, "there"]}))
@@ -155,17 +171,13 @@ def _overruled(each: _Odd, at: datetime) -> dict[str, Any]:
     }
 
 
-def _again(each: _Odd, customer: str, number: int) -> OutEffect:
+def _again(each: _Odd, customer: str, number: int, own: Contracts) -> OutEffect:
     if not each.is_gone:
-        return effect_of(each.row, customer, again=number)
-    first = effect_of(each.row, customer)
+        return effect_of(each.row, customer, again=number, own=own)
+    first = effect_of(each.row, customer, own=own)
     if first.key_column is not None:
         return first  # the row took its key along: as the first time
     return replace(first, key=key_of(customer, each.row.id, number))
-
-
-def _seen(each: _Odd, customer: str) -> OutEffect:
-    return effect_of(each.row, customer)
 
 
 def _said(each: _Odd, answer: object, seen: object) -> str:

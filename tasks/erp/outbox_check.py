@@ -14,40 +14,43 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, text
 
 from blocks.erp.protocol import Rows
+from data_contracts.own import OUR_KEY
 from tasks.erp import staging
-from tasks.erp.interfaces import OUTBOUND, Interface, interface
+from tasks.erp.interfaces import OUTBOUND, PRODUCTS, interface
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
+    from tasks.erp.interfaces import Contracts, Interface
+
 # What says nothing about one row by itself; and whether an order is there, the Suite and the ERP each know.
 _NOT_JUDGED = frozenset({"duplicate", "overtaken", "reference"})
 
 
-def refusals(connection: Connection, rows: Sequence[Row[Any]], key_column: str) -> dict[int, str]:
+def refusals(connection: Connection, rows: Sequence[Row[Any]], own: Contracts = PRODUCTS) -> dict[int, str]:
     """Why rows of the outbox cannot go out, by their numbers; rows that can are not named.
 
     Args:
         connection: in a transaction that writes, of the Suite's database.
         rows: of the outbox.
-        key_column: filled in by the exchange: the Suite need not name it.
+        own: texts of the customer's own contracts, by interface.
     """
     found: dict[int, str] = {}
     judged: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for row in rows:
-        read = _payload(row)
+        read = _payload(row, own)
         if isinstance(read, str):
             found[row.id] = read
         else:
             judged[row.interface].append((row.id, read))
     for name, payloads in judged.items():
-        found |= _broken(connection, interface(name), payloads, key_column)
+        found |= _broken(connection, interface(name, own), payloads)
     return found
 
 
-def _payload(row: Row[Any]) -> dict[str, Any] | str:
+def _payload(row: Row[Any], own: Contracts) -> dict[str, Any] | str:
     """The values of a row, or why there are none."""
     if row.interface not in OUTBOUND:
         return f"there is no interface '{row.interface}'; allowed: {', '.join(OUTBOUND)}"
@@ -57,10 +60,11 @@ def _payload(row: Row[Any]) -> dict[str, Any] | str:
         return f"its payload is no JSON: {error}"
     if not isinstance(payload, dict):
         return "its payload is no JSON object"
-    columns = interface(row.interface).column_names
-    if unknown := sorted(set(payload) - set(columns)):
-        return f"the contract has no column {unknown[0]}; allowed: {', '.join(sorted(columns))}"
-    return payload
+    wanted = interface(row.interface, own)
+    names = [each.field_name for each in wanted.contract.table.columns]
+    if unknown := sorted(set(payload) - set(names)):
+        return f"the contract has no column {unknown[0]}; allowed: {', '.join(sorted(names))}"
+    return wanted.at_erp(payload)
 
 
 def _judged(value: Any) -> Any:
@@ -76,7 +80,6 @@ def _broken(
     connection: Connection,
     wanted: Interface,
     payloads: Sequence[tuple[int, Mapping[str, Any]]],
-    key_column: str,
 ) -> dict[int, str]:
     for setting in wanted.settings(connection.dialect.name):
         connection.execute(text(setting))
@@ -91,10 +94,12 @@ def _broken(
     # Staged rows are numbered as they came.
     numbers = connection.execute(select(table.c[staging.ROW_ID]).order_by(table.c[staging.ROW_ID])).scalars()
     ids = dict(zip(numbers, payloads, strict=True))
+    # Filled in by the exchange: the Suite need not name it.
+    filled = {each.name for each in wanted.contract.table.columns if each.field_name == OUR_KEY}
     rules: dict[int, list[str]] = defaultdict(list)
     for row_id, rule in connection.execute(wanted.violations(table, connection.dialect.name)):
         column, _, kind = rule.rpartition(".")
-        if kind not in _NOT_JUDGED and column != key_column:
+        if kind not in _NOT_JUDGED and column not in filled:
             rules[row_id].append(rule)
     staging.drop(connection, wanted.staging_name)
     found = {}

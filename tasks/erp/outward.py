@@ -19,6 +19,7 @@ from tasks.erp import mending, per_month, staging
 from tasks.erp.bookkeeping import outgoing, prepare
 from tasks.erp.comparing import Compared, compared_of
 from tasks.erp.fetching import columns_seen
+from tasks.erp.interfaces import PRODUCTS, interface
 from tasks.erp.write_back import ACKNOWLEDGED, SENT, effect_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row, Table
 
     from blocks.erp.protocol import ErpSession, Totals
-    from tasks.erp.interfaces import Interface
+    from tasks.erp.interfaces import Contracts, Interface
 
 _SENT, _THERE = "erp_outward_sent", "erp_outward_there"
 _STANDS = (SENT, ACKNOWLEDGED)
@@ -44,6 +45,7 @@ class _Sides:
     session: ErpSession
     interface: Interface
     customer: str
+    own: Contracts
 
     @property
     def key(self) -> list[str]:
@@ -53,8 +55,8 @@ class _Sides:
     def summed(self) -> list[str]:
         """The ERP's columns that are added up: numbers outside the key."""
         columns = self.interface.contract.table.columns
-        numbers = [each.name for each in columns if each.logical_type in {"integer", "number"}]
-        return [name for name in numbers if name not in self.key and name not in _NAMES]
+        numbers = [each for each in columns if each.logical_type in {"integer", "number"}]
+        return [each.name for each in numbers if each.name not in self.key and each.field_name not in _NAMES]
 
 
 # Numbers that name a thing: their sum says nothing.
@@ -62,22 +64,30 @@ _NAMES = frozenset({"op_no", "line_no"})
 
 
 def compare(
-    session: ErpSession, engine: Engine, interface: Interface, customer: str, at: datetime
+    session: ErpSession,
+    engine: Engine,
+    name: str,
+    customer: str,
+    at: datetime,
+    own: Contracts = PRODUCTS,
 ) -> Compared:
     """Compare one interface to the ERP; nothing is changed on either side.
+
+    `own` are the texts of the customer's own contracts, by interface.
 
     Raises:
         SchemaDrifted: the ERP's table broke its contract.
         ErpError: the connection failed.
     """
-    columns_seen(session, interface)
+    wanted = interface(name, own)
+    columns_seen(session, wanted)
     changed: tuple[str, ...] = ()
-    if interface.name not in mending.SUITES_OWN:  # of those, what was changed has been written again
-        changed = mending.changed_there(session, engine, customer, interface.name, at)
+    if name not in mending.SUITES_OWN:  # of those, what was changed has been written again
+        changed = mending.changed_there(session, engine, customer, name, at, own=own)
     with engine.connect() as connection, writing(connection).begin() as transaction:
         prepare(connection)
         with session.snapshot():
-            found = _compared(_Sides(connection, session, interface, customer), changed)
+            found = _compared(_Sides(connection, session, wanted, customer, own), changed)
         transaction.rollback()
     return found
 
@@ -138,7 +148,7 @@ def _told(sides: _Sides) -> Iterator[list[Row[Any]]]:
 
 def _values(sides: _Sides, row: Row[Any]) -> dict[str, Any] | None:
     try:
-        effect = effect_of(row, sides.customer)
+        effect = effect_of(row, sides.customer, own=sides.own)
     except (LookupError, ValueError, ArithmeticError):
         return None  # a dead letter that cannot be read was never written
     values = {**effect.values, **effect.natural_key}

@@ -59,7 +59,7 @@ def _one(
 ) -> Loaded:
     seen = columns_seen(session, interface)
     stood = loading.mark_of(connection, interface.name)
-    after = None if asked.full else marks.thawed(stood.value)
+    after = None if asked.full else marks.thawed(stood.value, interface.marked)
     since = session.settles(interface.source, interface.contract.change, after).since
     only = None if asked.order is None else {interface.order_column: asked.order}
     fill, types = filling(session, engine, interface, seen, None if only else since, None, only)

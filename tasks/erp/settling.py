@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row, Table
 
     from nakoming.records.store import Records
-    from tasks.erp.interfaces import Interface
+    from tasks.erp.interfaces import Contracts, Interface
 
 REPLAYED = "replayed"
 ROW, LETTER = "Quarantined row", "Dead letter"
@@ -44,12 +44,16 @@ _LEASE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Desk:
-    """Where an operator settles: the records, the Suite's database of a customer, and who it is."""
+    """Where an operator settles: the records, the Suite's database of a customer, and who it is.
+
+    `own` are the texts of the customer's own contracts, by interface, as they are now.
+    """
 
     records: Records
     engine: Engine
     customer: str
     by: str
+    own: Contracts = field(default_factory=dict)
 
     def now(self) -> datetime:
         """The present instant."""
@@ -193,7 +197,7 @@ def _settle_letter(desk: Desk, number: int, values: dict[str, Any], act: str, **
 def _replayed(desk: Desk, number: int, repairs: Mapping[str, str]) -> Replayed:
     with desk.engine.connect() as connection, writing(connection).begin():
         row = _waiting_row(connection, desk, number)
-        table = interface(row.interface)
+        table = interface(row.interface, desk.own)
         values = _repaired(table, json.loads(row.row), repairs)
         at = desk.now()
         with connection.begin_nested() as attempt:

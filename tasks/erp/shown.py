@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tasks.erp.exchange import Fetched, Registrations, SentBack, SideBySide
     from tasks.erp.held_back import Page
     from tasks.erp.inbox import InboxTaken
+    from tasks.erp.interfaces import Contracts
     from tasks.erp.overruled import Overruled
     from tasks.process import Worked
 
@@ -63,7 +64,13 @@ def publish_overruled(customer: str, found: Overruled) -> None:
 def publish_files(customer: str, taken: InboxTaken) -> None:
     """What became of the files of an inbox."""
     rows: list[dict[str, Any]] = [
-        {"file": each.name, "became": each.became, "trouble": each.refused or ""} for each in taken.files
+        {
+            "file": each.name,
+            "became": each.became,
+            "older rows left alone": each.outdated,
+            "trouble": each.refused or "",
+        }
+        for each in taken.files
     ]
     if taken.down:
         rows.append({"file": "the inbox", "became": "not reached", "trouble": taken.down})
@@ -128,11 +135,11 @@ def publish_pages(customer: str, pages: Sequence[Page]) -> None:
         _logger.warning("the artifact of the pages could not be made: %s", type(failed).__name__)
 
 
-def publish_clean(customer: str, counts: Mapping[str, Mapping[str, int]]) -> None:
-    """The report of a run that held nothing back: which contracts its rows kept."""
+def publish_clean(customer: str, counts: Mapping[str, Mapping[str, int]], own: Contracts) -> None:
+    """The report of a run that held nothing back: which contracts its rows kept, the customer's own too."""
     lines = []
     for name, each in counts.items():
-        contract, rows = interface(name).contract, each.get("staged", 0)
+        contract, rows = interface(name, own).contract, each.get("staged", 0)
         rules = len(rules_of(contract))
         said = f"all {rows} rows keep its {rules} rules" if rows else "no rows came"
         lines.append(f"- **{name}** (contract {contract.version}): {said}")

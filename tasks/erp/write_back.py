@@ -18,11 +18,12 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import aliased
 
 from blocks.erp.protocol import Applied, Found, OutEffect
+from data_contracts.own import OUR_KEY
 from nakoming.records.engine import writing
 from tasks.erp import outbox_check
 from tasks.erp.bookkeeping import outgoing, prepare, suite_outbox
 from tasks.erp.fetching import columns_seen
-from tasks.erp.interfaces import OUTBOUND, interface
+from tasks.erp.interfaces import OUTBOUND, PRODUCTS, interface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
 
     from blocks.erp.protocol import ErpSession, Refused
+    from tasks.erp.interfaces import Contracts
 
 TAKEN, SENT, ACKNOWLEDGED, DEAD, DROPPED = "taken", "sent", "acknowledged", "dead", "dropped"
-KEY_COLUMN = "external_key"
+KEY_COLUMN = OUR_KEY
 CHUNK = 500
 MOST_ATTEMPTS = 5
 _TYPES: dict[str, Callable[[Any], Any]] = {
@@ -70,8 +72,9 @@ def write_back(
     *,
     order: str | None = None,
     chunk: int = CHUNK,
+    own: Contracts = PRODUCTS,
 ) -> WrittenBack:
-    """Send what waits, read it back, acknowledge it.
+    """Send what waits, read it back, acknowledge it; `own` are the texts of the customer's own contracts.
 
     Raises:
         SchemaDrifted: a table at the ERP broke its contract; nothing was sent to any.
@@ -83,9 +86,9 @@ def write_back(
     while rows := _waiting(engine, order, after, chunk):
         after = rows[-1].id
         for name in {row.interface for row in rows} & set(OUTBOUND) - looked:
-            columns_seen(session, interface(name))
+            columns_seen(session, interface(name, own))
             looked.add(name)
-        total += _sent(session, engine, customer, rows, now)
+        total += _sent(_To(session, customer, own), engine, rows, now)
     return total
 
 
@@ -143,18 +146,19 @@ def _waiting(engine: Engine, order: str | None, after: int, chunk: int) -> Seque
         return connection.execute(query.order_by(o.id).limit(chunk)).all()
 
 
-def effect_of(row: Any, customer: str, *, again: int = 0) -> OutEffect:
+def effect_of(row: Any, customer: str, *, again: int = 0, own: Contracts = PRODUCTS) -> OutEffect:
     """The effect of a row at the ERP; `again` counts deliberate rewrites, which have keys of their own.
 
     Where the contract's key is the column that takes our key, the row is found by it. An ERP without such a
     column has a natural key in its contract.
     """
-    contract = interface(row.interface).contract
+    wanted = interface(row.interface, own)
+    contract, key_column = wanted.contract, wanted.key_column
     columns = {column.name: column for column in contract.table.columns}
-    payload = json.loads(row.payload)
+    payload = wanted.at_erp(json.loads(row.payload))
     values = {name: _typed(columns[name].logical_type, value) for name, value in payload.items()}
-    keyed, key = contract.key == (KEY_COLUMN,), key_of(customer, row.id)
-    natural = {KEY_COLUMN: key} if keyed else {name: values.pop(name) for name in contract.key}
+    key = key_of(customer, row.id)
+    natural = {key_column: key} if key_column else {name: values.pop(name) for name in contract.key}
     return OutEffect(
         key=key_of(customer, row.id, again),
         table=contract.table.source_name,
@@ -162,7 +166,7 @@ def effect_of(row: Any, customer: str, *, again: int = 0) -> OutEffect:
         natural_key=natural,
         values=values,
         action="update" if again else "insert",
-        key_column=KEY_COLUMN if keyed and not again else None,
+        key_column=None if again else key_column,
     )
 
 
@@ -176,10 +180,18 @@ def key_of(customer: str, number: int, again: int = 0) -> str:
     return hashlib.sha256(f"{customer}|{number}|{again}".encode()).hexdigest()[:40]
 
 
-def _sent(
-    session: ErpSession, engine: Engine, customer: str, rows: Sequence[Row[Any]], now: Callable[[], datetime]
-) -> WrittenBack:
-    rows, effects, dead = _readable(engine, rows, customer)
+@dataclass(frozen=True)
+class _To:
+    """Where rows go, and by which contracts."""
+
+    session: ErpSession
+    customer: str
+    own: Contracts
+
+
+def _sent(to: _To, engine: Engine, rows: Sequence[Row[Any]], now: Callable[[], datetime]) -> WrittenBack:
+    session = to.session
+    rows, effects, dead = _readable(to, engine, rows)
     if not rows:
         return WrittenBack(dead=dead)
     answers = dict(zip((row.id for row in rows), session.apply(effects), strict=True))
@@ -199,7 +211,7 @@ def _sent(
 
 
 def _readable(
-    engine: Engine, rows: Sequence[Row[Any]], customer: str
+    to: _To, engine: Engine, rows: Sequence[Row[Any]]
 ) -> tuple[list[Row[Any]], list[OutEffect], int]:
     """The rows that can be sent, with their effects; how many others are dead letters by now.
 
@@ -207,11 +219,11 @@ def _readable(
     """
     effects: dict[int, OutEffect] = {}
     with engine.connect() as connection, writing(connection).begin():
-        bad = outbox_check.refusals(connection, rows, KEY_COLUMN)
+        bad = outbox_check.refusals(connection, rows, to.own)
         for row in rows:
             if row.id not in bad:
                 try:
-                    effects[row.id] = effect_of(row, customer)
+                    effects[row.id] = effect_of(row, to.customer, own=to.own)
                 except (LookupError, ValueError, ArithmeticError) as unreadable:
                     bad[row.id] = f"it cannot be written: {unreadable}"
         for number, reason in bad.items():

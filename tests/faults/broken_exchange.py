@@ -28,7 +28,7 @@ def mark_apart() -> None:
     def early(source: Any, window: Any, connection: Any) -> Any:
         with source.engine.connect() as other, writing(other).begin():
             moved = update(kept).where(kept.c.interface == source.interface.name)
-            other.execute(moved.values(mark=json.dumps(marks.frozen(window.mark))))
+            other.execute(moved.values(mark=json.dumps(marks.frozen(window.mark, source.interface.marked))))
         return staged(source, window, connection)
 
     fetching._Source.staged = early
@@ -38,9 +38,9 @@ def no_key() -> None:
     """Leave the outbox's key out: whatever is sent again looks like something new."""
     known, number = back.effect_of, count()
 
-    def effect_of(row: Any, customer: str, *, again: int = 0) -> OutEffect:
+    def effect_of(row: Any, customer: str, **given: Any) -> OutEffect:
         fresh = f"{os.getpid()}-{next(number)}"
-        return replace(known(row, customer, again=again), key=fresh, natural_key={back.KEY_COLUMN: fresh})
+        return replace(known(row, customer, **given), key=fresh, natural_key={back.KEY_COLUMN: fresh})
 
     back.effect_of = effect_of
 

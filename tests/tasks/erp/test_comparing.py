@@ -22,7 +22,7 @@ pytestmark = pytest.mark.clause("S-2.6.7a")
 def compared(both: BothSides, name: str) -> Compared:
     with both.erp.connect() as session:
         if name in OUTBOUND:
-            return outward.compare(session, both.suite.engine(), interface(name), CUSTOMER, NOON)
+            return outward.compare(session, both.suite.engine(), name, CUSTOMER, NOON)
         return comparing.compare(session, both.suite.engine(), interface(name))
 
 
