@@ -131,3 +131,15 @@ def test_a_longer_history_is_kept_and_is_the_contract_s() -> None:
 
 def test_a_customer_without_backups_has_no_verdicts() -> None:
     assert decide([], datetime(2026, 11, 24, tzinfo=UTC), TERMS) == []
+
+
+def test_a_backup_of_a_source_that_shrank_ends_no_other() -> None:
+    sets = [made(day) for day in range(8)]
+    shrunk = [*sets[:-1], replace(sets[-1], has_shrunk=True)]
+    verdicts = decide(shrunk, after(sets[-1]), TERMS)
+    assert verdicts[0].rule is Rule.SHRUNK
+    assert verdicts[0].overstays
+    assert verdicts[0].clause == "S-2.4.7"
+    assert not [each for each in verdicts if each.is_deleted]
+    earlier = [replace(sets[0], has_shrunk=True), *sets[1:]]
+    assert decide(earlier, after(sets[-1]), TERMS)[0].is_deleted

@@ -162,3 +162,15 @@ def test_the_keys_of_the_records_do_not_meet_those_of_backups(keys: BackupKeys) 
     assert keys.generations("acme") == [1, 2]
     keys.destroy("acme")
     assert ring.knows("acme")
+
+
+def test_a_lost_key_is_not_made_anew_under_its_name(keys: BackupKeys) -> None:
+    first = keys.recipient("acme")
+    assert keys.recipient("acme", {first.key_id}) == first
+    (keys.folder / f"{first.key_id}.age-key").unlink()
+    after = keys.recipient("acme", {first.key_id})
+    assert after.key_id == "acme.2"
+    assert keys.recipient("acme", {first.key_id, after.key_id}) == after
+    assert keys.rotate("acme", {"acme.7"}).key_id == "acme.8"
+    with pytest.raises(BackupKeyLost):
+        keys.identity(first.key_id)

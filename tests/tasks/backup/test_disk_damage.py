@@ -70,3 +70,4 @@ def test_a_file_that_was_not_made_durable_has_no_name(attempts: list[dict[str, A
     assert {each["failed"] for each in synced} == {"SiteFailed"}
     first = next(each for each in synced if each["before"])  # the folders are there: it is the file's own
     assert first["files"][NAME] < first["whole"]
+    assert len([each for each in synced if each["before"]]) == len(["the file", "its folder"])
