@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo import exchange_ends
+from demo import backup_ends, exchange_ends
 from demo.artefacts import pack
 from demo.environment_folder import EnvironmentFolder
 from demo.errors import PrepareError
@@ -52,8 +52,8 @@ CUSTOMERS = (
 def prepare(root: Path, customers: Sequence[Customer] = CUSTOMERS) -> list[dict[str, Any]]:
     """Install the base revision on every environment that has none, fill it with orders, start all.
 
-    The ERP of the customer that has one is made beside it. Returns what the deploy script says of each
-    environment, acceptance before production.
+    The ERP of the customer that has one is made beside it, and the folders of backups. Returns what the
+    deploy script says of each environment, acceptance before production.
 
     Raises:
         PrepareError: An environment cannot be set up; the others are.
@@ -66,6 +66,7 @@ def prepare(root: Path, customers: Sequence[Customer] = CUSTOMERS) -> list[dict[
             for customer in customers
             for name in ENVIRONMENTS
         ]
+        backup_ends.prepare_folders(root)
         if exchange_ends.CUSTOMER in {customer.key for customer in customers}:
             exchange_ends.prepare_erp(root)
     return [one.result() for one in waiting]

@@ -29,6 +29,7 @@ NOUNS: tuple[str, ...] = (
     "gate",
     "rfc",
     "erp",
+    "backup",
     "evidence",
     "records",
 )

@@ -25,6 +25,14 @@ _COMMON: Final = (
     ("BuildCommand", "suite"),
     ("TestCommand", "suite"),
 )
+_OF_BACKUPS: Final = (
+    "database",
+    "documents",
+    "first_site",
+    "second_site",
+    "scratch",
+    "documents_scratch",
+)
 
 
 def server() -> Attempt:
@@ -57,11 +65,12 @@ def blocks(agreements: Iterable[Agreement]) -> list[Attempt]:
 
 def _connections(agreement: Agreement) -> list[Attempt]:
     """The other connections, of the environments and of the exchange: any kind of that name will do."""
-    places, erp = agreement.environments, agreement.erp
+    places, erp, backup = agreement.environments, agreement.erp, agreement.backup
     named: dict[str, Mapping[str, str | None]] = {
         "acceptance": places.acceptance.connections,
         "production": places.production.connections,
         "exchange": {"erp": erp.connection, "inbox": erp.inbox, "suite": erp.suite},
+        "backup": {name: getattr(backup, name) for name in _OF_BACKUPS},
     }
     return [
         Attempt(

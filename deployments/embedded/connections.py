@@ -15,13 +15,18 @@ from blocks import (
     ErpDatabase,
     ErpInbox,
     ErpOdbc,
+    FolderScratch,
+    FolderSite,
+    FolderSource,
     Mailbox,
     MailServer,
+    SqliteScratch,
+    SqliteSource,
     SshHost,
     SuiteDatabase,
     TestCommand,
 )
-from demo import exchange_ends
+from demo import backup_ends, exchange_ends
 from deployments.embedded.home import HOUSE
 from deployments.embedded.options import HOST
 
@@ -40,8 +45,13 @@ KINDS: tuple[type[Block], ...] = (
     ErpDatabase,
     ErpInbox,
     ErpOdbc,
+    FolderScratch,
+    FolderSite,
+    FolderSource,
     Mailbox,
     MailServer,
+    SqliteScratch,
+    SqliteSource,
     SshHost,
     SuiteDatabase,
     TestCommand,
@@ -86,6 +96,8 @@ def wanted(system: System, customers: Iterable[str]) -> dict[str, Block]:
             blocks[f"deploy-script/{customer}-{environment}"] = deploy.model_copy()
         if customer == exchange_ends.CUSTOMER:
             blocks |= _ends_of_exchange(system.home.demo)
+        if customer in backup_ends.CUSTOMERS:
+            blocks |= _ends_of_backups(system.home.demo, customer)
     return blocks
 
 
@@ -96,6 +108,20 @@ def _ends_of_exchange(demo: Path) -> dict[str, Block]:
     blocks: dict[str, Block] = {f"erp-database/{customer}-erp": erp}
     if suite is not None:  # who keeps it elsewhere saves the block, which needs a secret
         blocks[f"suite-database/{customer}-suite"] = SuiteDatabase(dialect="sqlite", path=suite)
+    return blocks
+
+
+def _ends_of_backups(demo: Path, customer: str) -> dict[str, Block]:
+    """The database of a customer's production, the two sites, and where restores are tried."""
+    blocks: dict[str, Block] = {
+        f"backup-folder-site/{name}": FolderSite(folder=backup_ends.folder(demo, name), machine=machine)
+        for name, machine in backup_ends.SITES.items()
+    }
+    scratch = SqliteScratch(folder=backup_ends.folder(demo, backup_ends.SCRATCH))
+    blocks[f"backup-scratch-sqlite/{backup_ends.SCRATCH}"] = scratch
+    database = backup_ends.database_file(demo, customer)
+    if database is not None:  # who keeps it elsewhere saves the block, which needs a secret
+        blocks[f"backup-source-sqlite/{customer}-database"] = SqliteSource(path=database)
     return blocks
 
 

@@ -31,6 +31,10 @@ class Backup(Frozen):
     scratch: BlockName | None = Field(
         default=None, description="Block of the server on which a backup is restored to prove it."
     )
+    documents_scratch: BlockName | None = Field(
+        default=None,
+        description="Block of the folder where documents are restored to prove them; none: the worker's own.",
+    )
     shrink_percent: Percent = ours(
         Decimal(20), "S-2.4.7", "Loss of rows or bytes since the last backup that alarms."
     )

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from nakoming.records import schema
 from nakoming.records.errors import RecordsError
@@ -191,11 +191,17 @@ def newest_verified(tx: Tx, customer: str) -> BackupEntry | None:
 
 
 def newest_restorable(tx: Tx) -> dict[str, BackupEntry]:
-    """Per customer the newest that is verified and whose last proof, if it has one, is good (S-2.4.7)."""
-    c, p = _sets.c, _proofs.c
-    last = select(func.max(p.at)).where(p.backup_set_id == c.id).correlate(_sets).scalar_subquery()
-    bad = select(p.id).where(p.backup_set_id == c.id, p.at == last, p.good.is_(False)).correlate(_sets)
-    good = and_(c.state == SetState.VERIFIED, ~bad.exists())
+    """Per customer the newest that is verified and that no proof found bad since (S-2.4.7).
+
+    A reading says less than a restore: only a restore makes good what a restore found bad.
+    """
+    c, p, later = _sets.c, _proofs.c, _proofs.alias("later")
+    overrules = or_(later.c.kind == p.kind, later.c.kind == "drill")
+    overruled = select(later.c.id).where(
+        later.c.backup_set_id == p.backup_set_id, later.c.good.is_(True), later.c.at > p.at, overrules
+    )
+    bad = select(p.id).where(p.backup_set_id == c.id, p.good.is_(False), ~overruled.exists())
+    good = and_(c.state == SetState.VERIFIED, ~bad.correlate(_sets).exists())
     rows = tx.connection.execute(select(_sets).where(good).order_by(c.sequence))
     return {row.customer: _entry(row) for row in rows}
 

@@ -19,7 +19,7 @@ from tasks.backup.sealing import Gathering, unpacked
 from tasks.backup.stream_errors import PartChanged, PartLong, PartNotForKey, PartShort, PartUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from pyrage import x25519
 
@@ -83,7 +83,7 @@ def check(site: Site, name: str, expected: Expected) -> int:
 
 def opened(
     site: Site, name: str, expected: Expected, identity: x25519.Identity, key_id: str
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """The dump in a file, in blocks.
 
     Args:

@@ -25,7 +25,7 @@ def publish_night(on: date, done: Sequence[Made], entries: Sequence[BackupEntry]
     of = {entry.customer: entry for entry in entries}
     rows = [_row(each, of.get(each.customer)) for each in sorted(done, key=_needs_a_look_first)]
     red = sum(each.is_red for each in done)
-    _put(NIGHT, rows, f"Backups of the night of {on}: {len(done)} customers, {red} to look at.")
+    put(NIGHT, rows, f"Backups of the night of {on}: {len(done)} customers, {red} to look at.")
 
 
 def _needs_a_look_first(each: Made) -> tuple[bool, str]:
@@ -60,12 +60,11 @@ def publish_ages(found: Sequence[BackupAge]) -> None:
         for each in found
     ]
     alarms = sum(each.alarms for each in found)
-    _put(
-        AGES, rows, f"Age of the newest backup that can be restored: {len(found)} customers, {alarms} alarm."
-    )
+    put(AGES, rows, f"Age of the newest backup that can be restored: {len(found)} customers, {alarms} alarm.")
 
 
-def _put(key: str, rows: list[dict[str, Any]], description: str) -> None:
+def put(key: str, rows: list[dict[str, Any]], description: str) -> None:
+    """Renew a table; what goes wrong with it is logged and stops nothing."""
     try:
         artifacts.put_table(key, rows, description)
     except Exception as failed:  # noqa: BLE001 - what operators see must not stop what is done

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from nakoming.agreement.nights import night_of
 from tasks import operators
-from tasks.backup import missed, shown
+from tasks.backup import drill_due, missed, shown
 from tasks.backup.ages import BackupAge, ages, alarming, in_hours
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class BackupWatch:
         if self._looked is not None and time.monotonic() < self._looked + self._every:
             return False
         self._found = told(self._records)
+        drill_due.watched(self._records)
         self._looked = time.monotonic()
         return True
 

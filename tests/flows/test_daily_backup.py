@@ -14,7 +14,7 @@ from blocks.backup.source_sqlite import SqliteSource
 from flows.backup import backup
 from flows.daily_backup import daily_backup
 from nakoming.records import cases, clock
-from tests.harness.installation import installed
+from tests.harness.installation import backed_up_as, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.clause("S-2.4.2", "S-3.1.9")
 
 START = datetime(2026, 11, 24, 1, 10, tzinfo=UTC)  # Tuesday, 02:10 in Amsterdam
-TERMS = "backup: {database: brouwer-suite, first_site: near, second_site: far, scratch: trial}\nlead_times:\n"
+TERMS = "backup: {database: brouwer-suite, first_site: near, second_site: far, scratch: trial}\n"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def records(
         connection.execute("INSERT INTO orders VALUES (1)")
     connection.close()
     SqliteSource(path=tmp_path / "suite.sqlite").save("brouwer-suite", overwrite=True)
-    changes = {"brouwer": {"lead_times:\n": TERMS}}
+    changes = {"brouwer": backed_up_as("brouwer", TERMS), "fenwick": backed_up_as("fenwick", "")}
     with installed(tmp_path / "home", sqlite_url, monkeypatch, **changes) as found:
         yield found
 

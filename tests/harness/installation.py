@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,13 @@ def load_agreements(records: Records, **changes: dict[str, str]) -> None:
                 assert before in text, f"{before!r} is not in {path.name}"
                 text = text.replace(before, after)
             agreements.store(tx, path.stem, text, agreement_sha256(text))
+
+
+def backed_up_as(customer: str, group: str) -> dict[str, str]:
+    """What to replace in the agreement of a customer of the demo so that `group` is its backup; "": none."""
+    text = (AGREEMENTS / f"{customer}.yaml").read_text(encoding="utf-8")
+    there = re.search(r"^backup:\n(?:  .*\n)+", text, re.MULTILINE)
+    return {there[0]: group} if there else {"lead_times:\n": f"{group}lead_times:\n"}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.installation import installed
+from tests.harness.installation import backed_up_as, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 CUSTOMERS = ("brouwer", "fenwick", "kestrel")
 
 
-def terms(customer: str) -> str:
-    """What an agreement says of the backup, with the line it is put before."""
-    blocks = f"database: {customer}-suite, first_site: near, second_site: far, scratch: trial"
-    return f"backup: {{{blocks}}}\nlead_times:"
+def terms(customer: str, more: str = "") -> dict[str, str]:
+    """What to replace in an agreement so that the customer is backed up."""
+    blocks = f"database: {customer}-suite, first_site: near, second_site: far, scratch: trial{more}"
+    return backed_up_as(customer, f"backup: {{{blocks}}}\n")
 
 
 @pytest.fixture
 def records(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
     """All three customers of the demo are backed up."""
-    changes = {each: {"lead_times:\n": f"{terms(each)}\n"} for each in CUSTOMERS}
+    changes = {each: terms(each) for each in CUSTOMERS}
     with installed(tmp_path / "home", sqlite_url, monkeypatch, **changes) as found:
         yield found
