@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from nakoming.portal import decision, filling, sight
@@ -19,6 +21,8 @@ from nakoming.records import answers, documents
 from nakoming.records.errors import AlreadyAnswered, GateClosed, NotAsked, ShownChanged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
 
     from nakoming.portal.forms import Form
@@ -125,9 +129,30 @@ def _download(portal: Portal, seen: Sight, document_id: str) -> Response:
         if document_id not in seen.gate.documents and document_id not in _own(portal, seen):
             raise LinkUnknown
         document = documents.get(tx, seen.gate.customer, document_id)
-    content = documents.content(portal.records, document)
-    headers = {"Content-Disposition": _attachment(document)}
-    return Response(content, media_type=document.media_type, headers=headers)
+    digest = base64.b64encode(bytes.fromhex(document.sha256)).decode("ascii")
+    headers = {
+        "Content-Disposition": _attachment(document),
+        "Content-Length": str(document.size),
+        "Repr-Digest": f"sha-256=:{digest}:",
+    }
+    # The first piece is read before the answer begins: a document that is gone is still a page that says so.
+    pieces = _one_behind(documents.pieces(portal.records, document))
+    begun = itertools.chain([next(pieces, b"")], pieces)
+    return StreamingResponse(begun, media_type=document.media_type, headers=headers)
+
+
+def _one_behind(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Each piece when the next one is there: the last one leaves only after the whole was found undamaged.
+
+    What was changed is so never complete at the visitor's: the connection ends before its announced length.
+    """
+    held = next(pieces, None)
+    for piece in pieces:
+        if held is not None:
+            yield held
+        held = piece
+    if held is not None:
+        yield held
 
 
 def _own(portal: Portal, seen: Sight) -> set[str]:

@@ -113,14 +113,15 @@ class Office:
         contacts: tuple[Contact, ...] = (ANNA, BEN),
         question: Question | None = None,
         document: bytes | None = PDF,
+        stored: tuple[str, ...] = (),
         due_by: datetime | None = None,
         rule: dict[str, Any] | None = None,
         **spec: Any,
     ) -> Gate:
-        """Open a gate of a new case."""
+        """Open a gate of a new case, about a new document or about those that are `stored`."""
         self.count += 1
-        shown = ()
-        if document is not None:
+        shown = stored
+        if document is not None and not stored:
             name = "Functioneel ontwerp leverweek.pdf"
             shown = (documents.add(self.records, CUSTOMER, name, document, by="vendor:vera").id,)
         with self.records.write() as tx:
