@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from pydantic import field_validator
 from sqlalchemy import URL
 
 from blocks.erp.database import ErpDatabase
@@ -12,6 +13,8 @@ from nakoming.records.engine import make_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+_SERVED: Final = ("postgresql", "sqlite")
 
 
 class SuiteDatabase(ErpDatabase):
@@ -28,6 +31,15 @@ class SuiteDatabase(ErpDatabase):
 
     _block_type_name = "Suite Database"
     _block_type_slug = "suite-database"
+
+    @field_validator("dialect", mode="before")
+    @classmethod
+    def _is_served(cls, dialect: object) -> object:
+        # docs/decisions/0012: staging, upsert and the ledger are written for these two.
+        if dialect not in _SERVED:
+            allowed = ", ".join(_SERVED)
+            raise ValueError(f"The Suite's database cannot be on {dialect!r}; allowed: {allowed}.")
+        return dialect
 
     def engine(self) -> Engine:
         """An engine whose connections are made anew each time; SQLite writers lock when they begin."""
