@@ -50,7 +50,9 @@ def test_a_file_from_before_the_last_fetch_is_left_alone_and_a_later_one_taken(
     (number,) = play.change(both.erp_url, 1, 3)
     both.fetch("orders")
     held = quantity(both, number)
-    mark = json.loads(both.suite_rows("SELECT mark FROM erp_sync_marks WHERE interface = 'orders'")[0][0])
+    kept = json.loads(both.suite_rows("SELECT mark FROM erp_sync_marks WHERE interface = 'orders'")[0][0])
+    assert kept["of"] == "erp_orders.row_version"
+    mark = kept["at"]
     answer = take(both, tmp_path, row(number, held + 1, mark - 1), row("F-NEW", 5, 1))
     assert quantity(both, number) == held
     assert f"- {number}: version {mark - 1}; the Suite has version {mark}." in answer
@@ -68,6 +70,9 @@ def test_a_file_from_before_the_last_fetch_is_left_alone_and_a_later_one_taken(
         ('{"instant": "2026-11-23T12:00:00"}', "2026-11-23 12:00:00"),
         ('{"instant": "2026-11-23T12:00:00+00:00"}', "2026-11-22 12:00:00"),
         ("7", "7"),
+        ('{"of": "erp_orders.row_version", "at": 7}', "7"),
+        ('{"of": "erp_orders.row_version", "at": {"instant": "2026-11-23T12:00:00"}}', "2026-11-23 12:00:00"),
+        ('{"of": "mfg_orders.changed", "at": 7}', None),  # the contract named another column then
         ('{"bytes": "00ff"}', None),
         (None, None),
     ],
