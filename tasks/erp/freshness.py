@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nakoming.agreement.calendar import WorkingCalendar
@@ -13,6 +13,7 @@ from tasks import operators
 
 if TYPE_CHECKING:
     from blocks.erp.protocol import ErpSession
+    from nakoming.agreement.term_groups import ServiceHours
     from tasks.erp.interfaces import Interface
     from tasks.steps import Work
 
@@ -40,15 +41,22 @@ def look(work: Work, session: ErpSession, interface: Interface) -> dict[str, int
         calendar = WorkingCalendar.from_terms(terms)
         since = max(newest, now - _LONGEST)
         elapsed = service_elapsed(since, now, terms.service_hours, calendar).duration
+        allowed = _allowed(contract.freshness, terms.service_hours)
     except CalendarYearError:  # the clock of the ERP may say any year
         return {}
-    if elapsed <= contract.freshness:
+    if elapsed <= allowed:
         return {}
     values = {
         "interface": interface.name,
         "newest": f"{newest:%Y-%m-%d %H:%M} UTC",
-        "allowed": str(int(contract.freshness / timedelta(minutes=1))),
+        "allowed": str(int(allowed / timedelta(minutes=1))),
     }
     with work.records.write() as tx:
         operators.tell_exchange(tx, work.customer, f"stale/{tx.now:%Y-%m-%d}", "exchange_stale", values)
     return {"stale_minutes": int(elapsed / timedelta(minutes=1))}
+
+
+def _allowed(freshness: timedelta, hours: ServiceHours) -> timedelta:
+    """What a contract allows, in service hours: of its days each is as long as a working day of theirs."""
+    day = datetime.combine(date.min, hours.end) - datetime.combine(date.min, hours.start)
+    return freshness.days * day + (freshness - timedelta(days=freshness.days))

@@ -57,7 +57,8 @@ def stamped(both: BothSides, at: datetime) -> None:
     ("newest", "now", "is_stale"),
     [
         (NOON - timedelta(minutes=5), NOON, False),
-        (NOON - timedelta(hours=2), NOON, True),
+        (NOON - timedelta(hours=70), NOON, False),  # Friday 14:00: seven hours of service, and a weekend
+        (NOON - timedelta(hours=73), NOON, True),  # Friday 11:00: ten hours, where a working day has nine
         (NOON + timedelta(hours=9), NOON + timedelta(hours=18), False),  # a night
         (NOON - timedelta(days=300), NOON, True),
     ],
