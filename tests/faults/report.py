@@ -7,13 +7,13 @@ import json
 import statistics
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.faults.boundaries import AFTER, BEFORE, LEASED, NOTED, SERVER, SHARED, Boundary
 from tests.faults.cutting import phases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tests.faults.cutting import Mode
     from tests.faults.outside import Damage
@@ -22,6 +22,11 @@ FILE = Path(__file__).parents[2] / "build" / "faults.json"
 Place = tuple[str, str, str]
 """Kind, name and phase of a boundary."""
 
+_RECOVERY: Final[dict[str, Callable[[Sequence[float]], float]]] = {
+    "recovery_mean_seconds": statistics.fmean,
+    "recovery_median_seconds": statistics.median,
+    "recovery_max_seconds": max,
+}
 _MINE_AGAIN = {LEASED, SHARED}  # to hold a thing again is not yet to have gone on
 
 
@@ -38,6 +43,8 @@ class Entry:
         lost: things of its work that are missing, counted from outside.
         doubled: things of its work that are there too often.
         mail_window: mails sent again after a kill between the server's 250 and the note of it.
+        recovery_mean_seconds: on average from the kill to the next progress that was committed; None where it
+            was written before this was counted.
         recovery_median_seconds: from the kill to the next progress that was committed.
         recovery_max_seconds: the longest of them.
     """
@@ -52,6 +59,7 @@ class Entry:
     mail_window: int
     recovery_median_seconds: float | None
     recovery_max_seconds: float | None
+    recovery_mean_seconds: float | None = None
 
 
 def entry(
@@ -70,9 +78,15 @@ def entry(
         lost=damage.count(damage.lost, process),
         doubled=damage.count(damage.doubled, process),
         mail_window=damage.mail_window if process == "postman" else 0,
-        recovery_median_seconds=round(statistics.median(took), 3) if took else None,
-        recovery_max_seconds=round(max(took), 3) if took else None,
+        **recovery(took),
     )
+
+
+def recovery(took: Sequence[float]) -> dict[str, float | None]:
+    """The figures of an entry about recovery, from the seconds each took; none where nothing was killed."""
+    if not took:
+        return dict.fromkeys(_RECOVERY)
+    return {name: round(of(took), 3) for name, of in _RECOVERY.items()}
 
 
 def planned(lines: Iterable[dict[str, Any]], process: str, mode: Mode) -> set[Place]:
@@ -129,9 +143,19 @@ def read() -> list[Entry]:
     return [Entry(**each) for each in json.loads(FILE.read_text(encoding="utf-8"))]
 
 
+def _recovered(each: Entry) -> str:
+    mean, median = _seconds(each.recovery_mean_seconds), _seconds(each.recovery_median_seconds)
+    return f"{mean}, {median} ({_seconds(each.recovery_max_seconds)})"
+
+
+def _seconds(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:.2f}"
+
+
 def table(entries: list[Entry]) -> str:
     """The same for a person."""
-    heads = ("play", "process", "boundaries", "cut", "lost", "doubled", "mail window", "recovery s (max)")
+    recovered = "recovery s: mean, median (max)"
+    heads = ("play", "process", "boundaries", "cut", "lost", "doubled", "mail window", recovered)
     rows = [
         (
             each.play,
@@ -141,7 +165,7 @@ def table(entries: list[Entry]) -> str:
             str(each.lost),
             str(each.doubled),
             str(each.mail_window),
-            f"{each.recovery_median_seconds or 0:.2f} ({each.recovery_max_seconds or 0:.2f})",
+            _recovered(each),
         )
         for each in entries
     ]

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from nakoming.records import cases, evidence_check, steps
 from nakoming.records.store import Records
 from nakoming.settings import Settings
 from tests.faults.outside import picture
-from tests.faults.report import Entry
+from tests.faults.report import Entry, recovery
 from tests.harness.processes import free_port
 
 if TYPE_CHECKING:
@@ -199,8 +198,7 @@ def entries(plays: list[SystemPlay], damages: list[Damage]) -> list[Entry]:
                 lost=lost,
                 doubled=doubled,
                 mail_window=0,
-                recovery_median_seconds=round(statistics.median(took), 3) if took else None,
-                recovery_max_seconds=round(max(took), 3) if took else None,
+                **recovery(took),
             )
         )
     return found

@@ -50,8 +50,7 @@ def told(play: str, killing: Killing, damage: Damage) -> report.Entry:
         lost=len(damage.lost),
         doubled=len(damage.doubled),
         mail_window=0,
-        recovery_median_seconds=round(statistics.median(killing.recoveries), 3),
-        recovery_max_seconds=round(max(killing.recoveries), 3),
+        **report.recovery(killing.recoveries),
     )
     report.write([entry])
     return entry
