@@ -112,6 +112,17 @@ class PostgresqlSwitch:
                 connection.execute("DROP EXTENSION IF EXISTS amcheck")
         return said
 
+    def raise_numbers(self, table: str, column: str, least: int) -> bool:
+        """Raise the sequence of a column, where it has one."""
+        with self._server.session(self._names.beside) as connection:
+            if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone() == (None,):
+                return False
+            found = connection.execute("SELECT pg_get_serial_sequence(%s, %s)", (table, column)).fetchone()
+            if found is None or found[0] is None:
+                return False
+            connection.execute("SELECT setval(%s::regclass, %s)", (found[0], least))
+        return True
+
     def exchange(self, *, new: str, new_id: int, kept: str) -> None:
         """Both renamed in one transaction, while nobody can connect to either."""
         live = self._names.live

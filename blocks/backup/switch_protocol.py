@@ -122,6 +122,13 @@ class Switch(Protocol):
     def check(self) -> tuple[str, ...]:
         """The engine's own check of the database beside; `RestoreDamaged` when it finds something."""
 
+    def raise_numbers(self, table: str, column: str, least: int) -> bool:
+        """Let the next number that a column of the database beside gives by itself be above `least`.
+
+        Returns:
+            whether it gives numbers by itself.
+        """
+
     def exchange(self, *, new: str, new_id: int, kept: str) -> None:
         """Give the live name to the database `new`; the one that has it now is called `kept` from then on.
 

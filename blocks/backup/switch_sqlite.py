@@ -84,6 +84,20 @@ class SqliteSwitch:
         """SQLite's own check of the file beside."""
         return self._scratch.check(self._names.beside)
 
+    def raise_numbers(self, table: str, column: str, least: int) -> bool:
+        """Raise what AUTOINCREMENT has given last, where the table has it."""
+        del column  # a table has one at most
+        with closing(sqlite3.connect(self._path(self._names.beside))) as connection:
+            query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+            found = connection.execute(query, (table,)).fetchone()
+            if found is None or "AUTOINCREMENT" not in found[0].upper():
+                return False
+            with connection:
+                raised = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
+                if connection.execute(raised, (least, table)).rowcount == 0:
+                    connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, least))
+        return True
+
     def exchange(self, *, new: str, new_id: int, kept: str) -> None:
         """The live file gets a second name, then the new one takes its first, in one rename."""
         live, coming, going = self._live, self._path(new), self._path(kept)
