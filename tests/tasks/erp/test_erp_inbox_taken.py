@@ -20,7 +20,7 @@ from flows.erp import both_ways
 from flows.erp_sync import PROCESS
 from nakoming.records import clock, connections, schema
 from tasks.blocks import load_block
-from tasks.erp import files
+from tasks.erp import files, shown
 from tasks.workbook import Sheet, SheetColumn, write_workbook
 from tests.blocks.conftest import sshd, sshd_in  # noqa: F401 - the server of the tests of blocks
 from tests.harness.erp import CUSTOMER, on_sqlite
@@ -205,7 +205,11 @@ def test_the_same_content_has_no_effect_a_second_time(inbox: Inbox) -> None:
     assert inbox.suite.suite_rows("SELECT count(*) FROM erp_sync_batches") == [(1,)]
 
 
-def test_a_file_that_is_older_than_what_a_newer_file_brought_changes_nothing(inbox: Inbox) -> None:
+def test_a_file_that_is_older_than_what_a_newer_file_brought_changes_nothing(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: dict[str, list[dict[str, Any]]] = {}
+    monkeypatch.setattr(shown, "_publish", lambda key, rows, _: published.update({key: rows}))
     inbox.csv("orders-2.csv", order("F-1", qty="9", version="12"), order("F-2", qty="9", version="3"))
     inbox.run()
     inbox.csv(
@@ -221,6 +225,8 @@ def test_a_file_that_is_older_than_what_a_newer_file_brought_changes_nothing(inb
     assert "\n- F-1: versie 9; de Suite heeft versie 12.\n" in answer
     assert "Nieuw: 1, gewijzigd: 1, vervallen: 0, niet overgenomen: 0." in answer
     assert "ouder" not in inbox.answers()["orders-2.csv"]
+    (row,) = published["erp-files-brouwer"]
+    assert (row["file"], row["became"], row["older rows left alone"]) == ("orders-1.csv", "taken", 1)
 
 
 def test_an_old_file_neither_brings_a_removed_row_back_nor_takes_a_newer_one_away(inbox: Inbox) -> None:
