@@ -40,7 +40,7 @@ def _row(each: Drilled, last: BackupProof | None, now: datetime) -> dict[str, An
         "backup": each.set_id,
         "site": each.site,
         "RPO": in_hours(now - each.taken_at) if each.taken_at and each.good else "",
-        "RTO": f"{each.rto.total_seconds():.1f} s" if each.rto else "",
+        "RTO": f"{each.rto.total_seconds():.2f} s" if each.rto else "",
         "proven last": local(last.at) if last else "never",
         "said": each.said[:500],
     }
