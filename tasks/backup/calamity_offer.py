@@ -176,7 +176,8 @@ def _label(version: Version, lost: Lost, now: datetime, language: str) -> str:
         words["unknown"] if count is None else words["one" if count == 1 else "losing"].format(count=count)
     )
     said = words["version"].format(
-        at=instant_in_words(version.taken_at, language),
+        # Said once for all; in the hour that comes twice it stays, with the season.
+        at=instant_in_words(version.taken_at, language).removesuffix(words["zone"]),
         age=_age(now - version.taken_at, words),
         size=size_in_words(version.size, language),
         losing=losing,
