@@ -174,3 +174,9 @@ def test_a_lost_key_is_not_made_anew_under_its_name(keys: BackupKeys) -> None:
     assert keys.rotate("acme", {"acme.7"}).key_id == "acme.8"
     with pytest.raises(BackupKeyLost):
         keys.identity(first.key_id)
+
+
+def test_what_is_sealed_after_the_newest_key_was_lost_is_sealed_for_a_new_one(keys: BackupKeys) -> None:
+    used = {keys.recipient("acme").key_id, keys.rotate("acme").key_id}
+    (keys.folder / "acme.2.age-key").unlink()
+    assert keys.recipient("acme", used).key_id == "acme.3"
