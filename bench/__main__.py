@@ -28,6 +28,9 @@ BENCHMARKS = {
     "odbc-read": "bench.odbc_read",
     "erp-full-load": "bench.erp_full_load",
     "erp-incremental": "bench.erp_incremental",
+    "backup-postgres": "bench.backup_postgres",
+    "backup-sqlite": "bench.backup_sqlite",
+    "backup-fanout": "bench.backup_fanout",
     "demo": "bench.demo_time",
 }
 

@@ -117,7 +117,7 @@ def test_a_few_waiting_cases_are_measured() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["gate-wake", "demo"])
+@pytest.mark.parametrize("name", ["gate-wake", "demo", "backup-postgres", "backup-sqlite", "backup-fanout"])
 def test_a_whole_system_is_measured(name: str, tmp_path: Path) -> None:
     assert _measured(name, tmp_path)
 
