@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tasks.backup.errors import BackupBlockMissing
 from tasks.blocks import BlockMissing, load_block
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from prefect.blocks.core import Block
 
     from blocks.backup.protocol import Scratch, Site, Source
@@ -26,12 +30,33 @@ SCRATCHES: Final = (
     "scratch_sqlite.SqliteScratch",
     "scratch_folder.FolderScratch",
 )
+_SOURCE: Final = "source of backups"
 _kind_of: dict[tuple[str, str], str] = {}  # which kind a block was found to be, by what it is and its name
+
+_held: ContextVar[dict[tuple[str, str], Any] | None] = ContextVar("blocks of backups", default=None)
+
+
+@contextmanager
+def loaded_once() -> Iterator[None]:
+    """Within, also in threads that are given this context, each block is loaded once and shared.
+
+    A site serves all customers of a night: asking Prefect for it at each step would cost several requests a
+    customer, and one over SFTP would log in again for each.
+    """
+    held: dict[tuple[str, str], Any] = {}
+    before = _held.set(held)
+    try:
+        yield
+    finally:
+        _held.reset(before)
+        for block in list(held.values()):
+            if close := getattr(block, "close", None):
+                close()
 
 
 def source_of(name: str) -> Source:
     """The source behind a block; `BackupBlockMissing` when there is none."""
-    return cast("Source", _found("source of backups", name, SOURCES))
+    return cast("Source", _found(_SOURCE, name, SOURCES))
 
 
 def site_of(name: str) -> Site:
@@ -45,6 +70,14 @@ def scratch_of(name: str) -> Scratch:
 
 
 def _found(what: str, name: str, kinds: tuple[str, ...]) -> Any:
+    held = _held.get()
+    if held is None or what == _SOURCE:  # each source has one customer: holding a thousand saves nothing
+        return _loaded(what, name, kinds)
+    found = held.get((what, name))
+    return found or held.setdefault((what, name), _loaded(what, name, kinds))
+
+
+def _loaded(what: str, name: str, kinds: tuple[str, ...]) -> Any:
     known = _kind_of.get((what, name))
     for kind in (known, *kinds) if known else kinds:
         try:

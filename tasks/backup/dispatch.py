@@ -12,6 +12,7 @@ from sqlalchemy import select
 from nakoming.records import schema
 from nakoming.records.case_model import State
 from tasks.backup import one_customer
+from tasks.backup.connections import loaded_once
 from tasks.nodes import show, without_nodes
 from tasks.process import Worked, work_within
 
@@ -65,7 +66,7 @@ def once(records: Records, customers: Sequence[str], on: date, parent_id: str) -
     """Work on all that are not over, in this order; how each of them stands afterwards."""
     over = closed(records, on)
     left = [each for each in customers if each not in over]
-    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="backup") as pool:
+    with loaded_once(), ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="backup") as pool:
         # A copy of the context for each: the run's own, in which its node is shown.
         futures = [pool.submit(contextvars.copy_context().run, _node, each, on, parent_id) for each in left]
         worked = dict(zip(left, [future.result() for future in futures], strict=True))
