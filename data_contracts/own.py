@@ -102,6 +102,10 @@ def _of_table(own: Contract, ours: Contract) -> Iterator[Problem]:
     if own.local_change not in {None, ours.local_change}:
         allowed = ours.local_change or "none: the Suite has no such column"
         yield Problem((*_TABLE, "customProperties"), f"localChange is {own.local_change}", allowed)
+    if own.deletions.table is not None:
+        # It would be left alone without a word: deletions are read from a column, or found by their keys.
+        problem = f"the exchange does not read a table of tombstones, such as {own.deletions.table}"
+        yield Problem((*_TABLE, "customProperties"), problem, "tombstone with a column, or key_comparison")
     known = at_suite(ours)
     for name in own.deletions.sets.keys() - known.keys():
         problem = f"deletions set {name}, which the Suite does not have"

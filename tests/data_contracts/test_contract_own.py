@@ -51,6 +51,7 @@ def test_an_agreement_without_them_has_the_products(tmp_path: Path) -> None:
         ("{1,20}", "{1,21}", "max length is 21, which the Suite's number does not hold; allowed: 20."),
         ("maximum: 1000000", "maximum: 1000001", "maximum is 1000001, which"),
         ("- {value: finished}", "- {value: finished}\n          - {value: paid}", "allowed is planned"),
+        ("column: gone, sets", "table: gone_orders, sets", "a table of tombstones, such as gone_orders"),
         ("{status: cancelled}", "{state: cancelled}", "deletions set state, which the Suite does not have;"),
         ("value: changed_in_suite_at", "value: changed_at", "localChange is changed_at; allowed:"),
         ("\nname: orders\n", "\nname: materials\n", "'materials' is another interface; allowed: orders."),
