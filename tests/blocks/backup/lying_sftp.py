@@ -93,9 +93,11 @@ class _Handle(paramiko.SFTPHandle):
         self._liar = liar
         self._path = path
         self._writes = bool(flags & (os.O_WRONLY | os.O_RDWR))
-        if liar.tells("keeps the older file", path) and self._writes:
-            path += ".thrown-away"
+        thrown_away = liar.tells("keeps the older file", path) and self._writes
+        path += ".thrown-away" if thrown_away else ""
         self._descriptor = os.open(path, flags | (os.O_CREAT if self._writes else 0), 0o600)
+        if thrown_away:
+            Path(path).unlink()
 
     def close(self) -> None:
         self._liar.hang("hangs at closing")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blocks.backup.errors import BackupError, SiteError, SiteUnreachable
-from blocks.backup.site_errors import SiteLoginRefused
+from blocks.backup.site_errors import SiteKeptLess, SiteLoginRefused
 from nakoming.records.backup_keys import BackupKeys
 from tasks.backup.opening import check
 from tasks.backup.stream import Sent, copy, send
@@ -152,3 +152,15 @@ def test_a_line_cut_at_every_64_kb_of_reading_back_is_never_good(liar: Liar, tmp
             site.close()
     assert check(straight, NAME, sent) == sent.bytes
     straight.close()
+
+
+@pytest.mark.parametrize(
+    "lie",
+    ["writes less", "keeps nothing", "tells a smaller size", "tells a larger size", "keeps the older file"],
+)
+def test_what_the_server_holds_of_another_size_is_not_kept(liar: Liar, lie: str) -> None:
+    site = liar.site()
+    liar.lie = lie
+    with pytest.raises(SiteKeptLess):
+        site.store(NAME, [NOISE])
+    site.close()
