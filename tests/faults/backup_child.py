@@ -46,6 +46,7 @@ class Order:
         journal: of the play.
         said: file for what the child logs.
         mode: which boundaries are cut.
+        only: only boundaries whose names begin so.
         spared: sides of boundaries that an earlier play has cut.
         leases: whether shared places taken and let go are boundaries too.
         damage: true: unfinished files have a name of their own each time (what must be seen).
@@ -59,6 +60,7 @@ class Order:
     journal: Path
     said: Path
     mode: Mode = "none"
+    only: tuple[str, ...] = ()
     spared: frozenset[tuple[str, str, str, str]] = frozenset()
     leases: bool = False
     damage: bool = False
@@ -71,7 +73,7 @@ def run(order: Order) -> None:
     os.environ["NAKOMING_HOME"] = str(order.home)
     os.environ["NAKOMING_RECORDS_URL"] = order.records_url
     journal = Journal(order.journal)
-    watcher = _Chosen(Cutter(journal, PROCESS, order.mode, (), order.spared), order.leases)
+    watcher = _Chosen(Cutter(journal, PROCESS, order.mode, order.only, order.spared), order.leases)
     watch(watcher)
     _watch_backup(watcher)
     if order.damage:
