@@ -7,7 +7,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -19,6 +18,7 @@ from sqlalchemy import (
     text,
 )
 
+from nakoming.records.schema_agreements import agreement_contracts, agreements
 from nakoming.records.schema_backups import backup_proofs, backup_sets
 from nakoming.records.schema_base import ID as _ID
 from nakoming.records.schema_base import NAME as _NAME
@@ -26,32 +26,7 @@ from nakoming.records.schema_base import case_id as _case_id
 from nakoming.records.schema_base import metadata
 from nakoming.records.types import Instant, Json
 
-__all__ = ["backup_proofs", "backup_sets", "metadata"]
-
-agreements = Table(
-    "agreements",
-    metadata,
-    Column("customer", String(_NAME), primary_key=True),  # "vendor" holds the vendor's officers
-    Column("version", Integer, primary_key=True),
-    Column("sha256", String(64), nullable=False),
-    Column("body_sealed", LargeBinary, nullable=False),  # the file as it was loaded: it holds addresses
-    Column("loaded_at", Instant, nullable=False),
-)
-
-agreement_contracts = Table(
-    "agreement_contracts",
-    metadata,
-    Column("customer", String(_NAME), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("interface", String(40), primary_key=True),
-    Column("sha256", String(64), nullable=False),
-    Column("body_sealed", LargeBinary, nullable=False),  # the customer's own data contract, as it was loaded
-    ForeignKeyConstraint(
-        ["customer", "version"],
-        ["agreements.customer", "agreements.version"],
-        name="fk_agreement_contracts_customer",
-    ),
-)
+__all__ = ["agreement_contracts", "agreements", "backup_proofs", "backup_sets", "metadata"]
 
 cases = Table(
     "cases",
