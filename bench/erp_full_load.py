@@ -1,6 +1,7 @@
 """How fast, and in how much memory, is a large table brought in from the ERP?
 
-PostgreSQL to PostgreSQL, twelve mixed columns, through the engine: contract, quarantine, ledger, watermark.
+PostgreSQL to PostgreSQL, twelve mixed columns, through the engine: contract, quarantine, ledger, watermark;
+and through the flow `erp-sync`, with lease, outbox, pages about bad rows and the evidence of its case.
 Peers: `psql COPY | psql COPY` in binary, which checks nothing, and dlt with pyarrow and upsert.
 """
 
@@ -11,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from bench import erp_rig
+from bench import erp_flow, erp_rig
 from bench.figures import Figure, machine, median
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def run(count: int = 1_000_000, *, peers: bool = True) -> list[Figure]:
     """Load `count` rows, ours and psql's in turn, dlt's once; and fewer: memory must not grow with rows."""
     at_start = machine()
     with erp_rig.durable_postgres() as server:
-        ours, raw, theirs = _timed(server, count, peers=peers)
+        ours, raw, theirs, flow = _timed(server, count, peers=peers)
         small = _small(server, min(count, _SMALL))
     seconds = median([each["seconds"] for each in ours])
     shared: dict[str, Any] = {"unit": "s", "judged": "ratio", "machine": at_start}
@@ -36,6 +37,14 @@ def run(count: int = 1_000_000, *, peers: bool = True) -> list[Figure]:
     figures = [
         Figure(
             name=time_of, value=seconds, peer="psql COPY", peer_value=median(raw), limit=_RAW_RATIO, **shared
+        ),
+        Figure(
+            name="erp-full-load/flow",
+            value=flow["seconds"],
+            peer="psql COPY",
+            peer_value=median(raw),
+            limit=_RAW_RATIO,
+            **shared,
         ),
         _memory(f"{count:_}", max(each["mebibytes"] for each in ours), at_start, theirs),
         _memory(f"{min(count, _SMALL):_}, small", small, at_start, None),
@@ -48,7 +57,7 @@ def run(count: int = 1_000_000, *, peers: bool = True) -> list[Figure]:
 
 def _timed(
     server: PostgresServer, count: int, *, peers: bool
-) -> tuple[list[dict[str, Any]], list[float], dict[str, Any] | None]:
+) -> tuple[list[dict[str, Any]], list[float], dict[str, Any] | None, dict[str, Any]]:
     ours, raw = [], []
     with erp_rig.ends(server, count) as both:
         for _ in range(_TIMES):
@@ -57,11 +66,14 @@ def _timed(
             ours.append(erp_rig.apart(__name__, "own", both))
             _check(both, count)
             erp_rig.empty(both)
+        flow = erp_rig.apart(__name__, "flow", both)
+        _check(both, count)
+        erp_rig.empty(both)
         theirs = erp_rig.apart(__name__, "dlt", both) if peers else None
         if theirs is not None:
             found = erp_rig.counted(both.url(both.suite), "peer.bench_source")
             assert found == count, f"dlt loaded {found} rows of {count}"
-    return ours, raw, theirs
+    return ours, raw, theirs, flow
 
 
 def _small(server: PostgresServer, count: int) -> float:
@@ -85,6 +97,10 @@ def _check(both: erp_rig.Ends, count: int) -> None:
 
 def _main() -> None:
     who, erp, suite, folder = sys.argv[1:]
+    if who == "flow":
+        with erp_flow.warm(erp, suite, folder) as flow:
+            print(json.dumps({"seconds": flow("full"), "mebibytes": erp_rig.peak()}))
+        return
     if who == "own":
         interface = erp_rig.bench_interface()
         begun = time.monotonic()

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 BAD_EVERY = 1000
 """One row of so many is bad, and goes to quarantine."""
-_CONTRACT = Path(__file__).with_name("erp_orders.yaml")
+CONTRACT = Path(__file__).with_name("erp_orders.yaml")
+"""The contract of that table."""
 _COLUMNS = """
     order_no text {key}, customer text, article text, description text, quantity integer,
     price numeric(12, 2), weight numeric(12, 3), due_on date, status text, is_rush boolean,
@@ -95,7 +96,8 @@ def empty(both: Ends) -> None:
     run_sql(
         both.url(both.suite),
         "DROP TABLE IF EXISTS bench_target, erp_sync_marks, erp_sync_batches, erp_sync_transactions, "
-        "erp_sync_quarantine, erp_sync_outgoing, erp_sync_overrulings, erp_sync_settlings",
+        "erp_sync_quarantine, erp_sync_outgoing, erp_sync_overrulings, erp_sync_settlings, "
+        "erp_sync_files, erp_sync_file_versions, erp_sync_outdated CASCADE",
         f"CREATE TABLE bench_target ({_COLUMNS.format(key='PRIMARY KEY')})",
         "CHECKPOINT",
     )
@@ -123,6 +125,18 @@ def counted(url: str, table: str) -> int:
         row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()  # noqa: S608 - our own
     assert row is not None
     return int(row[0])
+
+
+def newest_change(url: str) -> int:
+    """How many rows the newest batch of orders made or changed."""
+    import psycopg
+
+    query = (
+        "SELECT created + changed FROM erp_sync_batches WHERE interface = 'orders' ORDER BY id DESC LIMIT 1"
+    )
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
 def raw_copy(both: Ends) -> float:
@@ -153,7 +167,7 @@ def bench_interface() -> Interface:
 
     for each in ("psycopg", "blocks.suite_database", "data_contracts.drift", "tasks.erp.fetching"):
         importlib.import_module(each)
-    return Interface(load_contract(_CONTRACT))
+    return Interface(load_contract(CONTRACT))
 
 
 def fetched(erp: str, suite: str, interface: Interface) -> Loaded:
