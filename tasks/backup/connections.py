@@ -5,35 +5,51 @@ from __future__ import annotations
 import importlib
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tasks.backup.errors import BackupBlockMissing
-from tasks.blocks import BlockMissing, load_block
+from prefect.client.orchestration import get_client
+
+from tasks.backup.errors import BackupBlockAmbiguous, BackupBlockMissing
+from tasks.blocks import load_block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from prefect.blocks.core import Block
 
     from blocks.backup.protocol import Scratch, Site, Source
 
-# Modules are imported when a block of theirs is looked for: each brings its engine's or its server's client.
-SOURCES: Final = (
-    "source_postgresql.PostgresqlSource",
-    "source_sqlite.SqliteSource",
-    "source_sqlserver.SqlserverSource",
-    "source_folder.FolderSource",
-)
-SITES: Final = ("site_sftp.SftpSite", "site_folder.FolderSite", "site_object.ObjectSite")
-SCRATCHES: Final = (
-    "scratch_postgresql.PostgresqlScratch",
-    "scratch_sqlite.SqliteScratch",
-    "scratch_folder.FolderScratch",
-)
+# Slugs, by which Prefect knows a kind, and classes. A module is imported when a block of its kind is there:
+# each brings its engine's or its server's client.
+SOURCES: Final = {
+    "backup-source-postgresql": "source_postgresql.PostgresqlSource",
+    "backup-source-sqlite": "source_sqlite.SqliteSource",
+    "backup-source-sqlserver": "source_sqlserver.SqlserverSource",
+    "backup-source-folder": "source_folder.FolderSource",
+}
+SITES: Final = {
+    "backup-sftp-site": "site_sftp.SftpSite",
+    "backup-folder-site": "site_folder.FolderSite",
+    "backup-object-site": "site_object.ObjectSite",
+}
+SCRATCHES: Final = {
+    "backup-scratch-postgresql": "scratch_postgresql.PostgresqlScratch",
+    "backup-scratch-sqlite": "scratch_sqlite.SqliteScratch",
+    "backup-scratch-folder": "scratch_folder.FolderScratch",
+}
 _SOURCE: Final = "source of backups"
-_kind_of: dict[tuple[str, str], str] = {}  # which kind a block was found to be, by what it is and its name
 
-_held: ContextVar[dict[tuple[str, str], Any] | None] = ContextVar("blocks of backups", default=None)
+
+@dataclass
+class _Held:
+    """What one run of work has asked Prefect for, by what it is and its name."""
+
+    blocks: dict[tuple[str, str], Any] = field(default_factory=dict)
+    kinds: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+_held: ContextVar[_Held | None] = ContextVar("blocks of backups", default=None)
 
 
 @contextmanager
@@ -43,54 +59,70 @@ def loaded_once() -> Iterator[None]:
     A site serves all customers of a night: asking Prefect for it at each step would cost several requests a
     customer, and one over SFTP would log in again for each.
     """
-    held: dict[tuple[str, str], Any] = {}
+    held = _Held()
     before = _held.set(held)
     try:
         yield
     finally:
         _held.reset(before)
-        for block in list(held.values()):
+        for block in list(held.blocks.values()):
             if close := getattr(block, "close", None):
                 close()
 
 
 def source_of(name: str) -> Source:
-    """The source behind a block; `BackupBlockMissing` when there is none."""
+    """The source behind a block; `BackupBlockMissing` or `BackupBlockAmbiguous` when there is not one."""
     return cast("Source", _found(_SOURCE, name, SOURCES))
 
 
 def site_of(name: str) -> Site:
-    """The site behind a block; `BackupBlockMissing` when there is none."""
+    """The site behind a block; `BackupBlockMissing` or `BackupBlockAmbiguous` when there is not one."""
     return cast("Site", _found("site of backups", name, SITES))
 
 
 def scratch_of(name: str) -> Scratch:
-    """The scratch behind a block; `BackupBlockMissing` when there is none."""
+    """The scratch behind a block; `BackupBlockMissing` or `BackupBlockAmbiguous` when there is not one."""
     return cast("Scratch", _found("scratch of backups", name, SCRATCHES))
 
 
-def _found(what: str, name: str, kinds: tuple[str, ...]) -> Any:
-    held = _held.get()
-    if held is None or what == _SOURCE:  # each source has one customer: holding a thousand saves nothing
-        return _loaded(what, name, kinds)
-    found = held.get((what, name))
-    return found or held.setdefault((what, name), _loaded(what, name, kinds))
-
-
-def _loaded(what: str, name: str, kinds: tuple[str, ...]) -> Any:
-    known = _kind_of.get((what, name))
-    for kind in (known, *kinds) if known else kinds:
-        try:
-            block = load_block(_class_of(kind), name)
-        except BlockMissing:
-            continue
-        _kind_of[what, name] = kind
-        return block
-    shown = ", ".join(kind.partition(".")[2] for kind in kinds)
-    raise BackupBlockMissing(name=name, what=what, kinds=shown)
-
-
-def _class_of(kind: str) -> type[Block]:
+def class_of(kind: str) -> type[Block]:
+    """The class of a kind, of those that are named above."""
     module, _, name = kind.partition(".")
     found: type[Block] = getattr(importlib.import_module(f"blocks.backup.{module}"), name)
     return found
+
+
+def _found(what: str, name: str, kinds: Mapping[str, str]) -> Any:
+    held = _held.get()
+    if held is None:
+        return load_block(class_of(_kind_of(what, name, kinds)), name)
+    found = held.blocks.get((what, name))
+    if found is not None:
+        return found
+    kind = held.kinds.get((what, name)) or held.kinds.setdefault((what, name), _kind_of(what, name, kinds))
+    block = load_block(class_of(kind), name)
+    # Each source has one customer: holding a thousand saves nothing.
+    return block if what == _SOURCE else held.blocks.setdefault((what, name), block)
+
+
+def _kind_of(what: str, name: str, kinds: Mapping[str, str]) -> str:
+    """Which kind of block bears the name now.
+
+    It is remembered for one run of work at most: a customer whose database moves to another engine gets a
+    block of another kind with the old name, and the database that it left must not be what is backed up.
+
+    Raises:
+        BackupBlockMissing: none does.
+        BackupBlockAmbiguous: several do.
+    """
+    wanted = {"block_types": {"slug": {"any_": list(kinds)}}, "block_documents": {"name": {"any_": [name]}}}
+    with get_client(sync_client=True) as client:
+        answer = client.request("POST", "/block_documents/filter", json=wanted)
+    there = sorted({str(each["block_type"]["slug"]) for each in answer.json()})
+    if not there:
+        shown = ", ".join(kind.partition(".")[2] for kind in kinds.values())
+        raise BackupBlockMissing(name=name, what=what, kinds=shown)
+    if len(there) > 1:
+        shown = " and ".join(f"{slug}/{name}" for slug in there)
+        raise BackupBlockAmbiguous(name=name, what=what, kinds=shown)
+    return kinds[there[0]]

@@ -22,6 +22,16 @@ class BackupBlockMissing(NakomingError):
     code = "NK5601"
 
 
+class BackupBlockAmbiguous(NakomingError):
+    """Blocks of several kinds bear the name that the agreement gives: nobody knows which is meant."""
+
+    template = (
+        "'{name}' names {kinds}; allowed: one {what} of that name. Delete in the Prefect UI what is not used "
+        "any more, or give it another name."
+    )
+    code = "NK5604"
+
+
 class OneServer(NakomingError):
     """Both copies, or the source and its only other copy, lie on one server (S-2.4.6)."""
 

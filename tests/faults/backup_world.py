@@ -27,12 +27,12 @@ from nakoming.records import backups, clock, evidence_check, migrate
 from nakoming.records.backup_keys import BackupKeys
 from nakoming.records.backups import SetState
 from nakoming.records.store import Records
-from tasks.backup import connections
 from tasks.backup.verifying import verified
 from tests.faults import backup_child
 from tests.faults.backup_child import PROCESS, Order
 from tests.faults.cutting import Journal
 from tests.faults.outside import Damage, Fault, left_behind
+from tests.harness.block_names import save_alone
 from tests.harness.installation import backed_up_as, load_agreements
 from tests.tasks.backup.vault import START
 
@@ -192,14 +192,10 @@ def _world(folder: Path, api_url: str, sites: tuple[FolderSite, SftpSite], sourc
     load_agreements(records, **{CUSTOMER: backed_up_as(CUSTOMER, terms)}, **others)
     with records.write() as tx:
         clock.set_to(tx.connection, START)
-    for kind in (SqliteSource, PostgresqlSource):
-        if type(source) is not kind:
-            _forget(kind, DATABASE)
-    source.save(DATABASE, overwrite=True)
-    FolderSource(folder=folder / "documents").save(DOCUMENTS, overwrite=True)
-    sites[0].save(NEAR, overwrite=True)
-    sites[1].save(FAR, overwrite=True)
-    connections._kind_of.clear()
+    save_alone(source, DATABASE)
+    save_alone(FolderSource(folder=folder / "documents"), DOCUMENTS)
+    save_alone(sites[0], NEAR)
+    save_alone(sites[1], FAR)
     order = {
         "home": home,
         "records_url": url,
@@ -210,11 +206,3 @@ def _world(folder: Path, api_url: str, sites: tuple[FolderSite, SftpSite], sourc
         "said": folder / "said.log",
     }
     return BackupWorld(folder, records, order, sites)
-
-
-def _forget(kind: type[Block], name: str) -> None:
-    """A block of that name and another kind, left by another play."""
-    try:
-        kind.delete(name)
-    except ValueError:
-        return

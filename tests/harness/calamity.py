@@ -22,6 +22,7 @@ from nakoming.records.engine import writing
 from tasks.backup import one_customer
 from tasks.backup.calamity_places import switch_of
 from tasks.erp.bookkeeping import batches, outgoing, prepare, transactions
+from tests.harness.block_names import save_alone
 from tests.harness.installation import AGREEMENTS, Walker
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _saved(world: World) -> World:
     for folder, block in SITES.items():
         (world.folder / folder).mkdir()
         site = FolderSite(folder=world.folder / folder, machine=f"{folder}.example")
-        site.save(block, overwrite=True)
+        save_alone(site, block)
     world.suite.save("brouwer-suite", overwrite=True)
-    world.source.save("brouwer-database", overwrite=True)
+    save_alone(world.source, "brouwer-database")
     return struck(world)

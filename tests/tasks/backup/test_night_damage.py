@@ -21,13 +21,14 @@ from nakoming.agreement.nights import night_of
 from nakoming.records import backups
 from nakoming.records.backup_keys import BackupKeyLost, BackupKeys
 from nakoming.records.backups import SetState
-from tasks.backup import ages, connections, night, one_customer, watch
+from tasks.backup import ages, night, one_customer, watch
 from tasks.backup.connections import site_of
 from tasks.backup.errors import OneServer
 from tasks.backup.opening import opened
 from tasks.backup.stream_errors import ManifestNotOfLedger, PartNotForKey
 from tasks.backup.verifying import verified
 from tests.blocks.backup.lying_sftp import Liar, lying
+from tests.harness.block_names import save_alone
 from tests.harness.installation import Walker
 from tests.tasks.backup.vault import DAY, START
 
@@ -52,11 +53,9 @@ def liar(vault: Vault) -> Iterator[Liar]:
     """The second site is a server that can lie."""
     with lying(vault.folder / "far") as found:
         site = found.site(answer_timeout=5, connect_timeout=5)
-        site.save("far", overwrite=True)
-        connections._kind_of.clear()
+        save_alone(site, "far")
         yield found
         SftpSite.delete("far")
-        connections._kind_of.clear()
 
 
 def newest(vault: Vault) -> BackupEntry | None:
