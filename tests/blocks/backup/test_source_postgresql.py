@@ -230,6 +230,9 @@ def test_a_server_that_dies_midway_ends_the_dump() -> None:
             dump.read(10)
             for process in psutil.process_iter(["cmdline"]):
                 if str(server.port) in (process.info["cmdline"] or []) and "postgres" in process.name():
+                    # Held still first: when one backend dies it ends the others itself, and they are gone
+                    # before their turn comes.
+                    process.suspend()
                     # Its backends too: one that is alone sends the rest of its rows before it notices.
                     for each in (*process.children(recursive=True), process):
                         each.send_signal(signal.SIGKILL)

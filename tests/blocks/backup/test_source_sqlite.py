@@ -262,6 +262,8 @@ def test_a_killed_child_is_never_a_good_end(tmp_path: Path, tenth: int) -> None:
 
 
 def test_no_child_and_no_lock_stays(peer: SqlitePeer) -> None:
+    # More than a pipe holds: a child that has given all of a small file may have ended by itself.
+    peer.run("CREATE TABLE large (a); INSERT INTO large VALUES (zeroblob(8000000))")
     with peer.source.dump() as dump:
         dump.read(10)
         assert children(peer.path)
