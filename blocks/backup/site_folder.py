@@ -15,7 +15,7 @@ from pydantic import Field
 from blocks.backup.errors import FileGone, SiteUnreachable
 from blocks.backup.protocol import BLOCK_BYTES
 from blocks.backup.site_errors import speaking
-from blocks.backup.site_names import PART, checked, checked_any, checked_folder
+from blocks.backup.site_names import PART, checked, checked_any, checked_folder, name_to_try
 from nakoming.records.key_files import sync_folder
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class FolderSite(Block):
         Raises:
             BackupError: the first thing that is wrong.
         """
-        name = "nakoming-check/file"
+        name = name_to_try()
         self.store(name, [b"x"])
         list(self.read(name))
         self.remove(name)

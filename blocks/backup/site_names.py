@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Final
 
 from blocks.backup.errors import SiteNameRefused
@@ -11,6 +12,11 @@ PART: Final = ".part"
 """What the name of an unfinished file ends in."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DEEPEST: Final = 8
+
+
+def name_to_try() -> str:
+    """A name for the file of a check, in a folder of its own: two checks at once do not meet."""
+    return f"nakoming-check-{uuid.uuid4().hex}/file"
 
 
 def checked(name: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field
 from blocks.backup.errors import FileGone
 from blocks.backup.protocol import BLOCK_BYTES
 from blocks.backup.site_errors import SiteKeptLess, SiteSettingInvalid, speaking
-from blocks.backup.site_names import PART, checked, checked_any, checked_folder
+from blocks.backup.site_names import PART, checked, checked_any, checked_folder, name_to_try
 from blocks.secrets import SecretReference, resolve
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class ObjectSite(Block):
         Raises:
             NakomingError: the first thing that is wrong.
         """
-        name = "nakoming-check/file"
+        name = name_to_try()
         self.store(name, [b"x"])
         list(self.read(name))
         self.remove(name)

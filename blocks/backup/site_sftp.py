@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 
 from blocks.backup.errors import SiteError, SiteUnreachable
 from blocks.backup.site_errors import SiteKeptLess, SiteSettingInvalid
-from blocks.backup.site_names import PART, checked, checked_any, checked_folder
+from blocks.backup.site_names import PART, checked, checked_any, checked_folder, name_to_try
 from blocks.ssh_address import SshAddress
 from blocks.ssh_errors import fingerprint
 
@@ -133,7 +133,7 @@ class SftpSite(SshAddress, Block):
         Raises:
             BackupError: the first thing that is wrong.
         """
-        name = "nakoming-check/file"
+        name = name_to_try()
         self.store(name, [b"x"])
         list(self.read(name))
         self.remove(name)

@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import prefect
 
+import blocks as kinds
 from blocks import (
     BuildCommand,
     DeployScript,
     ErpDatabase,
-    ErpInbox,
-    ErpOdbc,
-    FolderScratch,
     FolderSite,
-    FolderSource,
     Mailbox,
     MailServer,
     SqliteScratch,
     SqliteSource,
-    SshHost,
     SuiteDatabase,
     TestCommand,
 )
@@ -39,23 +35,6 @@ if TYPE_CHECKING:
 
     from deployments.embedded.system import System
 
-KINDS: tuple[type[Block], ...] = (
-    BuildCommand,
-    DeployScript,
-    ErpDatabase,
-    ErpInbox,
-    ErpOdbc,
-    FolderScratch,
-    FolderSite,
-    FolderSource,
-    Mailbox,
-    MailServer,
-    SqliteScratch,
-    SqliteSource,
-    SshHost,
-    SuiteDatabase,
-    TestCommand,
-)
 ENVIRONMENTS = ("acceptance", "production")
 SENDER = "nakoming@sps.example"
 _PAGE = 200  # the most documents Prefect gives at once
@@ -139,8 +118,8 @@ async def register(client: PrefectClient, note: Path) -> None:
         source.update(module.read_bytes())
     if _read(note) == {"registered": source.hexdigest()}:
         return
-    for kind in KINDS:
-        await kind.register_type_and_schema(client=client)
+    for name in kinds.__all__:
+        await getattr(kinds, name).register_type_and_schema(client=client)
     _write(note, {"registered": source.hexdigest()})
 
 

@@ -68,6 +68,13 @@ class Trouble(StrEnum):
     EXCHANGE_REFUSED = "exchange_refused"
     EXCHANGE_DIFFERS = "exchange_differs"
     EXCHANGE_DEAD_LETTERS = "exchange_dead_letters"
+    EXCHANGE_STALE = "exchange_stale"
+    BACKUP_NIGHT = "backup_night"
+    BACKUP_AGES = "backup_ages"
+    BACKUP_FORECAST = "backup_forecast"
+    BACKUP_SCRUB = "backup_scrub"
+    RESTORE_DRILL = "restore_drill"
+    DRILL_LATE = "drill_late"
 
 
 class _Frozen(BaseModel):

@@ -15,7 +15,8 @@ from demo.play.page import Page
 from demo.play.script import RULES, Reply, Story
 
 QUESTIONS = Path(__file__).parents[3] / "tasks" / "texts" / "questions"
-NOT_ASKED = {"doubt", "release"}  # an operator's, and that of a generic request
+NOT_ASKED = {"doubt", "release", "restore_choice", "restore_kept"}
+"""An operator's, that of a generic request, and those of a calamity."""
 PAPERS = ("requirementanalyse", "functionele specificatie")
 TITLES = sorted(
     yaml.safe_load(path.read_text(encoding="utf-8"))["nl"]["title"].replace("{document_nl}", paper)

@@ -21,6 +21,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 
+from blocks.backup.scratch_sqlite import SqliteScratch
+from blocks.backup.site_folder import FolderSite
+from blocks.backup.source_sqlite import SqliteSource
 from blocks.erp.database import ErpDatabase
 from blocks.mail_server import MailServer
 from blocks.mailbox import Mailbox
@@ -35,7 +38,7 @@ from tasks import installation
 from tests.harness.installation import AGREEMENTS
 from tests.harness.portal_server import Office, serving
 from tests.harness.processes import free_port, running
-from tests.harness.vendor import save_blocks
+from tests.harness.vendor import forget_blocks, save_blocks
 from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -51,6 +54,15 @@ CUSTOMERS = ("brouwer", "fenwick", "kestrel")
 POOL = "checked"
 DEPLOYMENTS = worker_checks.names()
 STREET = "rfc-street"
+ENDS = (  # of the exchange and of the backups
+    "brouwer-erp",
+    "brouwer-suite",
+    "brouwer-database",
+    "fenwick-database",
+    "backup-first",
+    "backup-second",
+    "backup-scratch",
+)
 
 
 @pytest.fixture
@@ -76,16 +88,25 @@ def everything(
         "mail", overwrite=True
     )
     Mailbox(maildir=tmp_path / "bounces").save("notices", overwrite=True)
-    for kind, name in ((ErpDatabase, "brouwer-erp"), (SuiteDatabase, "brouwer-suite")):
+    forget_blocks(*ENDS)
+    for name in ("brouwer-erp", "brouwer-suite", "fenwick-suite"):
         with closing(sqlite3.connect(tmp_path / f"{name}.db")) as database:
             database.execute("CREATE TABLE orders (number text)")
-        kind(dialect="sqlite", path=tmp_path / f"{name}.db").save(name, overwrite=True)
+    ErpDatabase(dialect="sqlite", path=tmp_path / "brouwer-erp.db").save("brouwer-erp")
+    SuiteDatabase(dialect="sqlite", path=tmp_path / "brouwer-suite.db").save("brouwer-suite")
+    for customer in ("brouwer", "fenwick"):
+        SqliteSource(path=tmp_path / f"{customer}-suite.db").save(f"{customer}-database")
+    for number, name in enumerate(("backup-first", "backup-second", "backup-scratch"), start=1):
+        (tmp_path / name).mkdir()
+        if name == "backup-scratch":
+            SqliteScratch(folder=tmp_path / name).save(name)
+        else:
+            FolderSite(folder=tmp_path / name, machine=f"site-{number}.example").save(name)
     with deployed(), serving(Office(records)) as portal, worker(prefect_api, tmp_path):
         monkeypatch.setenv("NAKOMING_PORTAL_URL", portal)
         installation.settings.cache_clear()
         yield
-    ErpDatabase.delete("brouwer-erp")
-    SuiteDatabase.delete("brouwer-suite")
+    forget_blocks(*ENDS)
 
 
 @contextmanager
@@ -132,7 +153,7 @@ def test_all_is_well_and_then_one_thing_after_another_is_not(
 ) -> None:
     ended = nakoming("check")
     assert ended.status == 0, ended.out
-    assert ended.out.endswith("\nAll 23 are ok.\n")
+    assert ended.out.endswith("\nAll 31 are ok.\n")
     MailServer(host="127.0.0.1", port=free_port(), tls="none", sender="n@sps.example").save(
         "mail", overwrite=True
     )
@@ -208,6 +229,7 @@ def test_the_connections_of_an_agreement_are_asked_by_name_whatever_their_kind(
     text = text.replace("{deploy: brouwer-production}", names)
     with records.write() as tx:
         agreements.store(tx, "brouwer", text, agreement_sha256(text))
+    forget_blocks(*ENDS)
     mailbox.Maildir(tmp_path / "inbox")
     Mailbox(maildir=tmp_path / "inbox").save("brouwer-inbox", overwrite=True)
     with deployed():

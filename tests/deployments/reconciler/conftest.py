@@ -264,6 +264,8 @@ def worker(house: House) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def deployment(house: House, worker: int) -> str:
+def deployment(house: House, worker: int) -> Iterator[str]:
     del worker  # its command makes the pool
-    return house.deploy(tags=["process:tiny"])
+    made = house.deploy(tags=["process:tiny"])
+    yield made
+    house.api.delete(f"/deployments/{made}").raise_for_status()

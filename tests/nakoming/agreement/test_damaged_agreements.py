@@ -68,7 +68,7 @@ DAMAGES = [
             "4, colour: the key is not known; allowed: customer, name, code, language, "
             "contract_start_on, calendars, persons, environments, sources, features, specific_rfcs, "
             "remarks, service_hours, tickets, windows, lead_times, reminders, deployment, retention, "
-            "erp, availability, prices, exit, consultation, escalation."
+            "backup, erp, availability, prices, exit, consultation, escalation."
         ),
         id="unknown key at the top",
     ),

@@ -203,7 +203,7 @@ def by_age_alone(
     [
         (wrong(lambda agreed: replace(agreed, generations=1)), "fewer than two verified"),
         (wrong(lambda agreed: replace(agreed, newest_age=timedelta(days=9))), "the newest is old"),
-        (wrong(lambda agreed: replace(agreed, days=agreed.days + 1)), "older than agreed"),
+        (wrong(lambda agreed: replace(agreed, days=agreed.days + 1)), "older than agreed|an overstay is not told"),
         (without_last_known, "set forward"),
         (by_age_alone, "fewer than two|the newest is old|set forward|set back"),
     ],
@@ -214,7 +214,7 @@ def test_a_wrong_rule_is_found(decide: Callable[..., list[Verdict]], complaint: 
 
     Damaged.decide = staticmethod(decide)
     with pytest.raises(AssertionError, match=complaint):
-        simulate(Damaged, 20_000)
+        simulate(Damaged, 400_000)  # it ends at the first one found; some need a rare run of days
 
 
 def test_a_clock_that_is_believed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,5 +225,5 @@ def test_a_clock_that_is_believed_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         history, "_guard", lambda *given: None if guard(*given) is Rule.CLOCK_JUMPED else guard(*given)
     )
-    with pytest.raises(AssertionError, match=r"set back|set forward"):
+    with pytest.raises(AssertionError, match=r"set back|set forward|the newest is old"):
         simulate(Damaged, 20_000)

@@ -189,7 +189,8 @@ def test_whatever_operators_are_told_of_has_a_mail_with_a_subject_of_its_own(
     office: PostOffice, trouble: str
 ) -> None:
     words = load("operators", trouble)
-    places = {name: name for name in re.findall(r"{(\w+)}", str(words))}
+    found = re.findall(r"{(\w+)(?::(\w+))?}", str(words))
+    places = {name: "2026-11-23" if how == "day" else name for name, how in found}
     with office.records.write() as tx:
         operators._tell(tx, f"operators/{trouble}", trouble, "brouwer", places, None)
     assert office.deliver().relayed == 1
