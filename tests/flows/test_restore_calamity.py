@@ -54,7 +54,7 @@ def records(
         yield found
 
 
-@pytest.fixture(params=["sqlite", POSTGRESQL])
+@pytest.fixture
 def world(request: pytest.FixtureRequest, records: Records, tmp_path: Path) -> Iterator[World]:
     with ExitStack() as stack:
         if request.param == "sqlite":
@@ -70,6 +70,7 @@ def sqlite(records: Records, tmp_path: Path) -> Iterator[World]:
         yield found
 
 
+@soon_on_postgresql
 def test_the_chosen_version_goes_live_and_what_it_lacks_is_listed(world: World) -> None:
     walker = declared(world)
     gate = walker.gate("choice/1/version")
@@ -240,8 +241,10 @@ KEEP, GO_BACK = ("keep", ("closing/1/dropped",)), ("go_back", ("closing/1/names"
     ("world", "decision", "last"),
     [
         pytest.param("sqlite", *GO_BACK, id="sqlite-go_back"),
-        pytest.param("postgresql", *KEEP, id="postgresql-keep", marks=pytest.mark.postgres),
         pytest.param("sqlite", *KEEP, id="sqlite-keep", marks=pytest.mark.long),
+        pytest.param(
+            "postgresql", *KEEP, id="postgresql-keep", marks=[pytest.mark.postgres, pytest.mark.long]
+        ),
         pytest.param(
             "postgresql", *GO_BACK, id="postgresql-go_back", marks=[pytest.mark.postgres, pytest.mark.long]
         ),
@@ -321,6 +324,7 @@ def test_a_restore_that_dies_half_way_is_made_again(world: World, monkeypatch: p
     assert world.runs() == ["before", "between"]
 
 
+@pytest.mark.long
 def test_entered_anew_after_every_step_the_walk_is_the_same(sqlite: World) -> None:
     walker = sqlite.walker()
     enter_in_pieces(walker)
@@ -346,8 +350,8 @@ def test_a_site_that_takes_nothing_does_not_stop_the_restore(sqlite: World) -> N
     assert "former database" not in str(walker.gate("closing/1/decision").question.texts["nl"]["about"])
 
 
-def test_it_runs_as_a_flow_and_is_joined(sqlite: World) -> None:
-    del sqlite
+@pytest.mark.usefixtures("records")
+def test_it_runs_as_a_flow_and_is_joined() -> None:
     state = restore_calamity("kestrel", "nothing", "Een brand.", return_state=True)
     assert state.is_failed()
     assert "names no backup" in str(state.message)
