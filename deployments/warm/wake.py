@@ -24,7 +24,7 @@ _DUE = tuple(
     for name in ("Scheduled", "Resuming", "AwaitingRetry", "AwaitingConcurrencySlot", "Late")
 )
 _FIRST_PAUSE_SECONDS = 0.25
-_LONGEST_PAUSE_SECONDS = 15.0
+_LONGEST_PAUSE_SECONDS = 5.0
 _STEADY_SECONDS = 30.0
 _SUBSCRIBED_SECONDS = 1.0
 

@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import InfrastructureNotFound, ObjectNotFound
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
 from prefect.states import Pending
 from prefect.workers.base import BaseWorker
 
@@ -36,10 +36,17 @@ from deployments.warm.wake import WakeListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from uuid import UUID
 
     from anyio.abc import TaskGroup, TaskStatus
     from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
+
+
+def _asked_once() -> AbstractContextManager[object]:
+    """For what the worker asks again by itself: Prefect's client goes on for a minute, and no run starts."""
+    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
 
 
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResult]):
@@ -156,7 +163,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Poll once, also for cancellations: what an event did not tell."""
         flow_runs = await self._poll()
-        with suppress(httpx.HTTPError):
+        with suppress(httpx.HTTPError), _asked_once():
             self._limited = await self._is_limited()
             await self._poll_cancellations()
         return flow_runs
@@ -178,6 +185,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
                 self._logger.info("The Prefect server did not answer the poll: %s", error)
                 return []
 
+    async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
+        with _asked_once():
+            return await super()._get_scheduled_flow_runs()
+
     async def _bury(self) -> None:
         """Before the first claim: end what a killed worker left, and let the product look at each."""
         if self._has_buried:
@@ -191,7 +202,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
     async def sync_with_backend(self) -> None:
         """Send the heartbeat and read the pool; a server that is away is tried again at the next interval."""
         try:
-            await super().sync_with_backend()
+            with _asked_once():
+                await super().sync_with_backend()
         except httpx.TransportError as error:
             if not self._has_successfully_synced:
                 raise

@@ -42,9 +42,9 @@ class BackupWatch:
 
     def publish(self) -> None:
         """Show what was found last, once; nothing where nobody is backed up."""
-        found, self._found = self._found, None
-        if found:
-            shown.publish_ages(found)
+        if self._found:
+            shown.publish_ages(self._found)
+        self._found = None
 
 
 def told(records: Records) -> list[BackupAge]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from nakoming.errors import NakomingError
 
@@ -58,10 +58,13 @@ class ManyDeadRuns(NakomingError):
 def away_is_said() -> Iterator[None]:
     """Turn a failed connection to Prefect into what the reconciler says once, whatever it was asking.
 
+    Within it Prefect's client asks once: by itself it goes on for a minute, in which nobody else is woken.
+
     Raises:
         PrefectAway: the server does not answer.
     """
     try:
-        yield
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            yield
     except httpx.TransportError as error:
         raise PrefectAway(url=str(PREFECT_API_URL.value()), reason=type(error).__name__) from error

@@ -105,18 +105,24 @@ class Reconciler:
         said = digest([waiting.total, waiting.rows])
         if said == self._waiting:
             return
-        try:
-            with away_is_said():
-                await asyncio.to_thread(artifacts.put_open_gates, waiting)
-        except httpx.HTTPStatusError as refused:
-            _log.warning("What waits could not be shown in Prefect: %s", refused)
-        else:
+        if await _put(artifacts.put_open_gates, waiting):
             self._waiting = said
 
     async def _tell_ages(self, report: Report) -> None:
         """Renew what operators see of the ages of backups."""
         del report
-        await asyncio.to_thread(self._backups.publish)
+        await _put(self._backups.publish)
+
+
+async def _put(show: Callable[..., None], *shown: object) -> bool:
+    """Put something into Prefect for operators to see; whether it took it."""
+    try:
+        with away_is_said():
+            await asyncio.to_thread(show, *shown)
+    except httpx.HTTPStatusError as refused:
+        _log.warning("Prefect did not take what operators are to see: %s", refused)
+        return False
+    return True
 
 
 async def _unless_away(part: Callable[[Report], Awaitable[None]], report: Report) -> None:

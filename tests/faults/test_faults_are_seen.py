@@ -26,6 +26,7 @@ WHOLE = Picture(
 )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_ledger_that_forgets_its_effects_is_seen_to_double_them(prefect_server: PrefectServer) -> None:
     api, until = prefect_server.api_url, "build/2/revision"

@@ -54,8 +54,8 @@ def test_a_decision_during_an_outage_stands_and_the_case_goes_on(
         assert said
         assert all("does not answer" in line and "\n" not in line for line in said)
 
-        others.enter_context(prefect_server_in(tmp_path, port))
-        assert house.reaches(run, State.CLOSED, within_seconds=60).outcome == "approve"
+        server.enter_context(prefect_server_in(tmp_path, port))
+        assert house.reaches(run, State.CLOSED, within_seconds=30).outcome == "approve"
         assert len(run.lines("after")) == 1
         loop = [record for record in caplog.records if record.name == "nakoming.reconciler"]
         troubles = [record.getMessage() for record in loop if record.levelno >= logging.WARNING]
