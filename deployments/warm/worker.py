@@ -20,12 +20,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import InfrastructureNotFound, ObjectNotFound
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
+from prefect.settings import get_current_settings
 from prefect.states import Pending
-from prefect.workers.base import BaseWorker
 
 from deployments.warm import companion
 from deployments.warm.after_exit import AFTER_EXIT_VARIABLE, AfterExit, call, named
+from deployments.warm.asking import AskingWorker, asked_once
 from deployments.warm.execution import Execution
 from deployments.warm.job import WarmJobConfiguration, WarmVariables, WarmWorkerResult
 from deployments.warm.orphans import bury_orphans
@@ -36,20 +36,13 @@ from deployments.warm.wake import WakeListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from uuid import UUID
 
     from anyio.abc import TaskGroup, TaskStatus
     from prefect.client.schemas.objects import FlowRun
-    from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 
-def _asked_once() -> AbstractContextManager[object]:
-    """For what the worker asks again by itself: Prefect's client goes on for a minute, and no run starts."""
-    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
-
-
-class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResult]):
+class WarmWorker(AskingWorker):
     """Runs flows in children forked from a Python that has imported Prefect and the flows already.
 
     Everything else is as with Prefect's process worker: pools, queues, limits, heartbeats, cancellation,
@@ -163,7 +156,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Poll once, also for cancellations: what an event did not tell."""
         flow_runs = await self._poll()
-        with suppress(httpx.HTTPError), _asked_once():
+        with suppress(httpx.HTTPError), asked_once():
             self._limited = await self._is_limited()
             await self._poll_cancellations()
         return flow_runs
@@ -185,10 +178,6 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
                 self._logger.info("The Prefect server did not answer the poll: %s", error)
                 return []
 
-    async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
-        with _asked_once():
-            return await super()._get_scheduled_flow_runs()
-
     async def _bury(self) -> None:
         """Before the first claim: end what a killed worker left, and let the product look at each."""
         if self._has_buried:
@@ -198,16 +187,6 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResul
             if self._hook is not None:
                 self._tasks.start_soon(call, self._hook, flow_run_id, -signal.SIGKILL, self._logger)
         self._has_buried = True
-
-    async def sync_with_backend(self) -> None:
-        """Send the heartbeat and read the pool; a server that is away is tried again at the next interval."""
-        try:
-            with _asked_once():
-                await super().sync_with_backend()
-        except httpx.TransportError as error:
-            if not self._has_successfully_synced:
-                raise
-            self._logger.info("The Prefect server did not take the heartbeat: %s", error)
 
     async def _poll_cancellations(self) -> None:
         running = self.execution.running()
