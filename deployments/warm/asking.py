@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 import httpx
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.workers.base import BaseWorker
-
-from deployments.warm.job import WarmJobConfiguration, WarmVariables, WarmWorkerResult
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from prefect.client.schemas.responses import WorkerFlowRunResponse
+    from prefect.workers.base import BaseWorker
+
+    from deployments.warm.job import WarmJobConfiguration, WarmVariables, WarmWorkerResult
+
+    _Worker = BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResult]
+else:
+    _Worker = object  # Prefect takes every subclass of its worker for a kind of worker with a name
 
 
 def asked_once() -> AbstractContextManager[object]:
@@ -21,8 +25,8 @@ def asked_once() -> AbstractContextManager[object]:
     return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
 
 
-class AskingWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResult]):
-    """A worker that is back at work as soon as a server that was away is."""
+class AskingOnce(_Worker):
+    """Makes a worker one that is back at work as soon as a server that was away is."""
 
     async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
         with asked_once():

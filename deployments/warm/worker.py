@@ -22,10 +22,11 @@ from prefect.client.schemas.objects import StateType
 from prefect.exceptions import InfrastructureNotFound, ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Pending
+from prefect.workers.base import BaseWorker
 
 from deployments.warm import companion
 from deployments.warm.after_exit import AFTER_EXIT_VARIABLE, AfterExit, call, named
-from deployments.warm.asking import AskingWorker, asked_once
+from deployments.warm.asking import AskingOnce, asked_once
 from deployments.warm.execution import Execution
 from deployments.warm.job import WarmJobConfiguration, WarmVariables, WarmWorkerResult
 from deployments.warm.orphans import bury_orphans
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 
-class WarmWorker(AskingWorker):
+class WarmWorker(AskingOnce, BaseWorker[WarmJobConfiguration, WarmVariables, WarmWorkerResult]):
     """Runs flows in children forked from a Python that has imported Prefect and the flows already.
 
     Everything else is as with Prefect's process worker: pools, queues, limits, heartbeats, cancellation,
