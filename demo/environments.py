@@ -49,11 +49,13 @@ CUSTOMERS = (
 )
 
 
-def prepare(root: Path, customers: Sequence[Customer] = CUSTOMERS) -> list[dict[str, Any]]:
+def prepare(
+    root: Path, customers: Sequence[Customer] = CUSTOMERS, *, with_erp: bool = True
+) -> list[dict[str, Any]]:
     """Install the base revision on every environment that has none, fill it with orders, start all.
 
-    The ERP of the customer that has one is made beside it, and the folders of backups. Returns what the
-    deploy script says of each environment, acceptance before production.
+    The ERP of the customer that has one is made beside it (not without `with_erp`), and the folders of
+    backups. Returns what the deploy script says of each environment, acceptance before production.
 
     Raises:
         PrepareError: An environment cannot be set up; the others are.
@@ -67,7 +69,7 @@ def prepare(root: Path, customers: Sequence[Customer] = CUSTOMERS) -> list[dict[
             for name in ENVIRONMENTS
         ]
         backup_ends.prepare_folders(root)
-        if exchange_ends.CUSTOMER in {customer.key for customer in customers}:
+        if with_erp and exchange_ends.CUSTOMER in {customer.key for customer in customers}:
             exchange_ends.prepare_erp(root)
     return [one.result() for one in waiting]
 

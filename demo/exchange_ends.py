@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from demo.environment_folder import EnvironmentFolder
@@ -16,6 +18,7 @@ CUSTOMER: Final = "brouwer"
 """The customer that has an ERP."""
 
 _SQLITE: Final = "sqlite:///"
+_CHANGED_WITHIN: Final = timedelta(hours=8)  # less than the contracts allow an ERP to be silent
 
 
 def erp_file(root: Path) -> Path:
@@ -42,7 +45,7 @@ def suite_file(root: Path) -> Path | None:
 
 
 def prepare_erp(root: Path) -> None:
-    """Make the ERP, once; one that stands there goes on.
+    """Make the ERP, once; one that stands there goes on. Its rows changed today, as in one that is used.
 
     It is made in one transaction, so that a start that was killed leaves none rather than half of one.
 
@@ -51,4 +54,17 @@ def prepare_erp(root: Path) -> None:
     """
     erp_file(root).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(ErpStandsThere):
-        make(erp_address(root), customer=CUSTOMER, language="nl")
+        make(
+            erp_address(root),
+            customer=CUSTOMER,
+            language="nl",
+            as_of=_erp_clock(),
+            within=_CHANGED_WITHIN,
+        )
+
+
+def _erp_clock() -> datetime:
+    """What the clock of the ERP's own database says."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        (shown,) = database.execute("SELECT datetime('now')").fetchone()
+    return datetime.fromisoformat(shown).replace(tzinfo=UTC)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from prefect.client.orchestration import get_client
+
 from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prefect.blocks.core import Block
 
 B = TypeVar("B", bound="Block")
@@ -19,6 +23,51 @@ class BlockMissing(NakomingError):
         "There is no block '{slug}/{name}'; make it in the Prefect UI under Blocks, or run `nakoming check`."
     )
     code = "NK5103"
+
+
+class BlockOfNoKind(NakomingError):
+    """A block that the agreement names is of no kind that fits."""
+
+    template = (
+        "There is no block '{name}' that is a {what}; allowed: one of {kinds}. Make it in the Prefect UI."
+    )
+    code = "NK5601"
+
+
+class BlockAmbiguous(NakomingError):
+    """Blocks of several kinds bear the name that the agreement gives: nobody knows which is meant."""
+
+    template = (
+        "'{name}' names {kinds}; allowed: one {what} of that name. Delete in the Prefect UI what is not used "
+        "any more, or give it another name."
+    )
+    code = "NK5604"
+
+
+def kind_of(what: str, name: str, kinds: Mapping[str, str]) -> str:
+    """The slug of the one kind of block that bears a name now.
+
+    It is asked anew for each run of work: a customer whose database moves to another engine gets a block of
+    another kind with the old name, and the database that was left must not be what is used.
+
+    Args:
+        what: what the block is to be, in words.
+        name: of the block.
+        kinds: the kinds that fit, by slug, as they are shown.
+
+    Raises:
+        BlockOfNoKind: none bears it.
+        BlockAmbiguous: several do.
+    """
+    wanted = {"block_types": {"slug": {"any_": list(kinds)}}, "block_documents": {"name": {"any_": [name]}}}
+    with get_client(sync_client=True) as client:
+        answer = client.request("POST", "/block_documents/filter", json=wanted)
+    there = sorted({str(each["block_type"]["slug"]) for each in answer.json()})
+    if not there:
+        raise BlockOfNoKind(name=name, what=what, kinds=", ".join(kinds.values()))
+    if len(there) > 1:
+        raise BlockAmbiguous(name=name, what=what, kinds=" and ".join(f"{slug}/{name}" for slug in there))
+    return there[0]
 
 
 def load_block(kind: type[B], name: str) -> B:

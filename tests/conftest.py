@@ -5,6 +5,7 @@ Under `--numprocesses` each worker process has servers of its own, started when 
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ isolation.clean_environment(Path(_HOME.name))
 _FAULTS = Path(__file__).parents[1] / "build" / "faults.json"
 _BEGAN_NS = Path(_HOME.name).stat().st_mtime_ns  # the clock of the file system itself
 isolation.close_the_outside()
+# A shell ignores interrupts on behalf of what it starts in the background. What a test starts inherits that,
+# and Prefect's own worker, which ends by an interrupt, would have to be killed after a minute.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # The files that take minutes come first: begun last, one of them would run alone at the end.

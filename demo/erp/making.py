@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from demo.erp import schema
 from demo.erp.address import erp_at, shown
 from demo.erp.mess import Plan
 from demo.erp.play import close_in
-from demo.erp.rows import Rows
+from demo.erp.rows import CHANGED_WITHIN, Rows
 from demo.errors import ErpStandsThere
 
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ def make(
     customer: str = "brouwer",
     language: str = "nl",
     as_of: datetime = AS_OF,
+    within: timedelta = CHANGED_WITHIN,
     replace: bool = False,
 ) -> Mess:
     """Make the ERP of a customer of the demo and say what was sown into it.
 
-    The first orders are those the customer's Suite starts with. The newest row changed shortly before `as_of`
-    (aware); the same arguments give the same rows on both databases.
+    The first orders are those the customer's Suite starts with. The rows changed `within` the time before
+    `as_of` (aware), orders first; the same arguments give the same rows on both databases.
 
     Raises:
         ErpAddressUnusable: The address is of another kind.
@@ -50,7 +51,7 @@ def make(
         ErpStandsThere: There is one already, and it is not to be replaced.
         ErpUnusable: The database cannot be reached, or refuses.
     """
-    rows = Rows(Plan(orders, seed), customer, language, as_of.astimezone(UTC))
+    rows = Rows(Plan(orders, seed), customer, language, as_of.astimezone(UTC), within)
     with erp_at(url) as connection:
         if schema.stands(connection):
             if not replace:

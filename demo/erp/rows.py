@@ -32,7 +32,7 @@ _EMPTY_ARTICLES: Final = ("", None, "   ")
 _FORMULAS: Final = ("=1+1", "=SUM(A1:A9) volgens opgave", '=HYPERLINK("https://erp.example","zie hier")')
 _YEAR_ONE: Final = "01-01-0001"
 _DUE_DAYS: Final = 400
-_CHANGED_WITHIN: Final = timedelta(days=30)
+CHANGED_WITHIN: Final = timedelta(days=30)
 _INSTANTS: Final = 10_000
 
 
@@ -53,7 +53,9 @@ class _Order:
 class Rows:
     """All rows of one plan, in the order of their versions; to be walked once, orders first."""
 
-    def __init__(self, plan: Plan, customer: str, language: str, as_of: datetime) -> None:
+    def __init__(
+        self, plan: Plan, customer: str, language: str, as_of: datetime, within: timedelta = CHANGED_WITHIN
+    ) -> None:
         self.plan = plan
         self._customer = customer
         self._steps = OPERATIONS[language]
@@ -61,8 +63,8 @@ class Rows:
         self._versions = count(1)
         self._last = 0
         self.mess: Mess = plan.mess(sum(len(order["operations"]) for order in self._first))
-        pace = _CHANGED_WITHIN / _INSTANTS
-        begin = as_of.replace(tzinfo=None) - _CHANGED_WITHIN
+        pace = within / _INSTANTS
+        begin = as_of.replace(tzinfo=None) - within
         self._instants = [(begin + pace * step).isoformat(" ", "microseconds") for step in range(_INSTANTS)]
         twice = self.mess.identical_orders + self.mess.identical_operations
         rows = self.mess.order_rows + self.mess.operation_rows + self.mess.material_rows

@@ -26,7 +26,7 @@ def switch_of(customer: str, database: str, case_id: str) -> Switch:
     """The live database behind a block, and the names of those beside it that are this case's.
 
     Raises:
-        BackupBlockMissing: there is no such block.
+        BlockOfNoKind: there is no such block.
         EngineNotSwitched: its engine has no way to it.
     """
     source = source_of(database)

@@ -8,10 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from prefect.client.orchestration import get_client
-
-from tasks.backup.errors import BackupBlockAmbiguous, BackupBlockMissing
-from tasks.blocks import load_block
+from tasks.blocks import kind_of, load_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,17 +68,17 @@ def loaded_once() -> Iterator[None]:
 
 
 def source_of(name: str) -> Source:
-    """The source behind a block; `BackupBlockMissing` or `BackupBlockAmbiguous` when there is not one."""
+    """The source behind a block; `BlockOfNoKind` or `BlockAmbiguous` when there is not one."""
     return cast("Source", _found(_SOURCE, name, SOURCES))
 
 
 def site_of(name: str) -> Site:
-    """The site behind a block; `BackupBlockMissing` or `BackupBlockAmbiguous` when there is not one."""
+    """The site behind a block; `BlockOfNoKind` or `BlockAmbiguous` when there is not one."""
     return cast("Site", _found("site of backups", name, SITES))
 
 
 def scratch_of(name: str) -> Scratch:
-    """The scratch behind a block; `BackupBlockMissing` or `BackupBlockAmbiguous` when there is not one."""
+    """The scratch behind a block; `BlockOfNoKind` or `BlockAmbiguous` when there is not one."""
     return cast("Scratch", _found("scratch of backups", name, SCRATCHES))
 
 
@@ -95,34 +92,17 @@ def class_of(kind: str) -> type[Block]:
 def _found(what: str, name: str, kinds: Mapping[str, str]) -> Any:
     held = _held.get()
     if held is None:
-        return load_block(class_of(_kind_of(what, name, kinds)), name)
+        return load_block(class_of(_asked(what, name, kinds)), name)
     found = held.blocks.get((what, name))
     if found is not None:
         return found
-    kind = held.kinds.get((what, name)) or held.kinds.setdefault((what, name), _kind_of(what, name, kinds))
+    kind = held.kinds.get((what, name)) or held.kinds.setdefault((what, name), _asked(what, name, kinds))
     block = load_block(class_of(kind), name)
     # Each source has one customer: holding a thousand saves nothing.
     return block if what == _SOURCE else held.blocks.setdefault((what, name), block)
 
 
-def _kind_of(what: str, name: str, kinds: Mapping[str, str]) -> str:
-    """Which kind of block bears the name now.
-
-    It is remembered for one run of work at most: a customer whose database moves to another engine gets a
-    block of another kind with the old name, and the database that it left must not be what is backed up.
-
-    Raises:
-        BackupBlockMissing: none does.
-        BackupBlockAmbiguous: several do.
-    """
-    wanted = {"block_types": {"slug": {"any_": list(kinds)}}, "block_documents": {"name": {"any_": [name]}}}
-    with get_client(sync_client=True) as client:
-        answer = client.request("POST", "/block_documents/filter", json=wanted)
-    there = sorted({str(each["block_type"]["slug"]) for each in answer.json()})
-    if not there:
-        shown = ", ".join(kind.partition(".")[2] for kind in kinds.values())
-        raise BackupBlockMissing(name=name, what=what, kinds=shown)
-    if len(there) > 1:
-        shown = " and ".join(f"{slug}/{name}" for slug in there)
-        raise BackupBlockAmbiguous(name=name, what=what, kinds=shown)
-    return kinds[there[0]]
+def _asked(what: str, name: str, kinds: Mapping[str, str]) -> str:
+    """The kind that bears the name, remembered for one run of work at most (see `kind_of`)."""
+    shown = {slug: kind.partition(".")[2] for slug, kind in kinds.items()}
+    return kinds[kind_of(what, name, shown)]

@@ -37,7 +37,7 @@ def scratch_for(customer: str, terms: Backup, part: Part) -> Scratch:
     """The scratch that a part of a backup is restored in.
 
     Raises:
-        BackupBlockMissing: the agreement names one that is not there.
+        BlockOfNoKind: the agreement names one that is not there.
         ScratchOfOtherEngine: it takes other dumps.
     """
     found = _database(terms) if part.name == DATABASE else _documents(terms)

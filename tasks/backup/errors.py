@@ -13,25 +13,6 @@ class NoBackupAgreed(NakomingError):
     exit_status = 4
 
 
-class BackupBlockMissing(NakomingError):
-    """A block that the agreement names is of no kind that fits."""
-
-    template = (
-        "There is no block '{name}' that is a {what}; allowed: one of {kinds}. Make it in the Prefect UI."
-    )
-    code = "NK5601"
-
-
-class BackupBlockAmbiguous(NakomingError):
-    """Blocks of several kinds bear the name that the agreement gives: nobody knows which is meant."""
-
-    template = (
-        "'{name}' names {kinds}; allowed: one {what} of that name. Delete in the Prefect UI what is not used "
-        "any more, or give it another name."
-    )
-    code = "NK5604"
-
-
 class OneServer(NakomingError):
     """Both copies, or the source and its only other copy, lie on one server (S-2.4.6)."""
 

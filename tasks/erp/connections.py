@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from blocks.suite_database import SuiteDatabase
-from tasks.blocks import BlockMissing, load_block
+from tasks.blocks import BlockAmbiguous, BlockMissing, BlockOfNoKind, kind_of, load_block
 from tasks.erp.errors import EndMissing
 
 if TYPE_CHECKING:
@@ -25,18 +25,20 @@ def erp_session(name: str) -> Iterator[ErpSession]:
     """A session at the ERP behind a block: a database reached directly, or over ODBC.
 
     Raises:
-        EndMissing: there is no such block.
+        EndMissing: there is no such block, or there are two of that name.
         ErpError: it cannot be reached.
     """
     from blocks.erp.database import ErpDatabase
     from blocks.erp.odbc import ErpOdbc
 
-    block: ErpDatabase | ErpOdbc
+    kinds: dict[str, type[ErpDatabase | ErpOdbc]] = {
+        each.get_block_type_slug(): each for each in (ErpDatabase, ErpOdbc)
+    }
     try:
-        block = load_block(ErpDatabase, name)
-    except BlockMissing:
-        block = _there(ErpOdbc, name)
-    with block.connect() as session:
+        found = kind_of("connection to an ERP", name, {slug: kind.__name__ for slug, kind in kinds.items()})
+    except (BlockOfNoKind, BlockAmbiguous) as missing:
+        raise EndMissing(reason=str(missing)) from missing
+    with _there(kinds[found], name).connect() as session:
         yield session
 
 

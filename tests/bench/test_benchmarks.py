@@ -84,14 +84,14 @@ def test_stamps_of_another_process_are_read_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "erp-full-load",
-        "erp-incremental",
+        pytest.param("erp-full-load", marks=pytest.mark.long),
+        pytest.param("erp-incremental", marks=pytest.mark.long),
         "evidence-verify",
         "excel-overview",
         "odbc-read",
         "portal-post",
-        "step-overhead",
-        "warm-worker",
+        pytest.param("step-overhead", marks=pytest.mark.long),
+        pytest.param("warm-worker", marks=pytest.mark.long),
     ],
 )
 def test_a_benchmark_runs(name: str, tmp_path: Path) -> None:

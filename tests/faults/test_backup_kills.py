@@ -40,7 +40,12 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.long),
+        pytest.param("postgresql", marks=pytest.mark.postgres),
+    ]
+)
 def server(request: pytest.FixtureRequest) -> PostgresServer | None:
     """Where the customer's database is; None: it is a file of SQLite."""
     if request.param == "sqlite":

@@ -69,7 +69,7 @@ def in_erp(pair: Pair, statement: str, **values: Any) -> None:
     engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def pairs(
     request: pytest.FixtureRequest,
     tmp_path: Path,

@@ -211,7 +211,7 @@ def test_what_the_commands_said_is_kept_without_their_secrets(scripts: Path, rec
     assert [found for found in evidence_check.verify(records) if found.is_damage] == []
 
 
-@pytest.mark.parametrize("kind", [BuildCommand, TestCommand])
+@pytest.mark.parametrize("kind", [BuildCommand, pytest.param(TestCommand, marks=pytest.mark.long)])
 def test_a_command_that_is_missing_stops_the_case_until_it_is_there(
     vendor: Path, records: Records, kind: type[BuildCommand | TestCommand]
 ) -> None:
@@ -249,7 +249,7 @@ def test_a_build_that_hangs_is_ended_and_goes_back(vendor: Path, records: Record
     assert [gate.name for gate in walker.open_gates()] == ["acceptance/2/approval"]
 
 
-@pytest.mark.parametrize("environment", ["acceptance", "production"])
+@pytest.mark.parametrize("environment", [pytest.param("acceptance", marks=pytest.mark.long), "production"])
 def test_a_deploy_script_that_is_missing_stops_the_case_until_it_is_there(
     scripts: Path, records: Records, environment: str
 ) -> None:
@@ -302,7 +302,10 @@ def test_a_deploy_script_that_hangs_on_production_is_ended_and_rolled_back(
 
 @pytest.mark.parametrize(
     ("how", "sentence"),
-    [("fails", "the disk of this machine is worn"), ("idles", "9.9.9")],
+    [
+        ("fails", "the disk of this machine is worn"),
+        pytest.param("idles", "9.9.9", marks=pytest.mark.long),
+    ],
 )
 def test_a_rollback_that_does_not_bring_back_what_was_there_is_stuck_until_it_does(
     scripts: Path, records: Records, how: str, sentence: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,10 @@ class PrefectServer:
 
 @contextlib.contextmanager
 def prefect_server_in(folder: Path, port: int | None = None) -> Iterator[PrefectServer]:
-    """Run a server while the block lasts; about 8 s to start. It may be started again in the same folder."""
+    """Run a server while the block lasts; about 8 s to start. It may be started again in the same folder.
+
+    It is killed at the end: asked to stop, it waits for those who listen to its events, up to a minute.
+    """
     (folder / "tmp").mkdir(exist_ok=True)
     port = port or free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", folder, folder / "server.log")
@@ -56,6 +60,7 @@ def prefect_server_in(folder: Path, port: int | None = None) -> Iterator[Prefect
         log=server.log,
         answers=lambda: _healthy(server.api_url),
         env=_environment(folder) | {"PREFECT_API_URL": server.api_url},
+        stop=signal.SIGKILL,
     ):
         yield server
 

@@ -23,10 +23,10 @@ VARIABLES = {"PYTHONPATH": str(ROOT)}
 
 @contextmanager
 def running_environments(root: Path, *customers: str) -> Iterator[Path]:
-    """The environments of these customers, on the base revision; stopped at the end."""
+    """The environments of these customers, on the base revision and without an ERP; stopped at the end."""
     chosen = [customer for customer in environments.CUSTOMERS if customer.key in customers]
     try:
-        environments.prepare(root, chosen)
+        environments.prepare(root, chosen, with_erp=False)
         yield root
     finally:
         environments.stop_all(root)

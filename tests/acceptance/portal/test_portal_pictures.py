@@ -102,8 +102,15 @@ def at(tmp_path: Path) -> Iterator[Office]:
         yield opened
 
 
-@pytest.mark.parametrize("language", ["nl", "en"])
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(
+    ("screen", "language"),
+    [
+        ("phone", "nl"),
+        ("desk", "en"),
+        pytest.param("phone", "en", marks=pytest.mark.long),
+        pytest.param("desk", "nl", marks=pytest.mark.long),
+    ],
+)
 def test_no_kind_of_question_has_a_barrier_in_either_language(
     at: Office, browser: Browser, screen: str, language: str
 ) -> None:

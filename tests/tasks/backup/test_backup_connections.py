@@ -19,7 +19,7 @@ from tasks.backup.connections import (
     site_of,
     source_of,
 )
-from tasks.backup.errors import BackupBlockAmbiguous, BackupBlockMissing
+from tasks.blocks import BlockAmbiguous, BlockOfNoKind
 from tests.harness.block_names import forget, save_alone
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def on_postgresql() -> PostgresqlSource:
 def test_after_a_move_to_another_engine_the_old_database_is_not_what_is_backed_up() -> None:
     assert isinstance(source_of(NAME), SqliteSource)
     on_postgresql().save(NAME)
-    with pytest.raises(BackupBlockAmbiguous) as refused:
+    with pytest.raises(BlockAmbiguous) as refused:
         source_of(NAME)
     both = f"backup-source-postgresql/{NAME} and backup-source-sqlite/{NAME}"
     assert f"'{NAME}' names {both}; allowed: one source of backups of that name." in str(refused.value)
@@ -73,7 +73,7 @@ def test_a_name_may_be_that_of_a_site_too(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_block_bears_is_said_with_the_kinds_there_are() -> None:
-    with pytest.raises(BackupBlockMissing, match=r"'moved-database' that is a scratch.*one of PostgresqlScr"):
+    with pytest.raises(BlockOfNoKind, match=r"'moved-database' that is a scratch.*one of PostgresqlScr"):
         scratch_of(NAME)
 
 

@@ -223,7 +223,7 @@ def test_nights_missed_and_customers_not_proven_are_breaches_told_once(vault: Ba
     assert "brouwer; fenwick; kestrel" in str(late[1]["details"])
 
 
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("named", [pytest.param(False, marks=pytest.mark.long), True])
 def test_documents_are_restored_too(vault: BackupVault, *, named: bool) -> None:
     papers = vault.folder / "papers"
     papers.mkdir()

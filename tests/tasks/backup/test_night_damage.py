@@ -167,7 +167,7 @@ def small(vault: Vault, request: pytest.FixtureRequest) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)  # noqa: S607 - beside mount
 
 
-@pytest.mark.parametrize("percent", [1, 50, 99])
+@pytest.mark.parametrize("percent", [pytest.param(1, marks=pytest.mark.long), 50, 99])
 def test_a_site_that_is_full_at_some_percent_of_a_dump(vault: Vault, small: Path, percent: int) -> None:
     with sqlite3.connect(vault.database(CUSTOMER)) as connection:
         connection.execute("UPDATE orders SET note = hex(randomblob(5000))")
@@ -208,7 +208,9 @@ def test_a_second_site_that_cannot_be_written_is_told_once_and_tried_again(vault
 
 
 @pytest.mark.clause("S-2.4.7")
-@pytest.mark.parametrize("by", [TEN_DAYS, -TEN_DAYS], ids=["forward", "back"])
+@pytest.mark.parametrize(
+    "by", [TEN_DAYS, pytest.param(-TEN_DAYS, marks=pytest.mark.long)], ids=["forward", "back"]
+)
 def test_a_clock_that_jumps_between_nights_deletes_nothing_and_is_told(vault: Vault, by: timedelta) -> None:
     nights(vault, 8)
     before = in_ledger(vault)
@@ -227,7 +229,9 @@ def test_a_clock_that_jumps_between_nights_deletes_nothing_and_is_told(vault: Va
 
 
 @pytest.mark.clause("S-2.4.7")
-@pytest.mark.parametrize("by", [TEN_DAYS, -TEN_DAYS], ids=["forward", "back"])
+@pytest.mark.parametrize(
+    "by", [pytest.param(TEN_DAYS, marks=pytest.mark.long), -TEN_DAYS], ids=["forward", "back"]
+)
 def test_a_clock_that_jumps_within_a_night_deletes_nothing(
     vault: Vault, by: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,7 +277,7 @@ def alarming(vault: Vault) -> set[str]:
 
 
 @pytest.mark.clause("S-2.4.7")
-@pytest.mark.parametrize("rows", [0, 79])
+@pytest.mark.parametrize("rows", [0, pytest.param(79, marks=pytest.mark.long)])
 def test_a_source_that_is_empty_or_shrunk_does_not_end_what_was_there(vault: Vault, rows: int) -> None:
     nights(vault, 7)
     vault.fill(CUSTOMER, rows)
