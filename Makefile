@@ -9,8 +9,9 @@ BIN := .venv/bin
 # Any Python can start the set-up: it looks for one that fits, or says which are wanted.
 STARTER := $(firstword $(foreach name,$(PYTHON) python3 python3.13 python3.12 python3.11 python3.14 python,$(shell command -v $(name) 2>/dev/null)))
 SET_UP = @$(if $(STARTER),$(STARTER) -m scripts.setup_env --python "$(PYTHON)",echo "Nakoming needs Python 3.11, 3.12, 3.13 or 3.14 and there is none: install it (on Debian: apt-get install python3 python3-venv)" >&2; exit 1;)
-# Several files at a time; a file's tests stay together so that its servers are started once.
-PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+# Several files at a time; a file's tests stay together so that its servers are started once. In our own order,
+# in which those that take long come first; by number of tests, which is xdist's, one of them runs alone at the end.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 # One more than there are cores, for most of their time they wait; more than four would start more servers
 # than they save time.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -ge 4 ] && echo 4 || echo $$((n + 1)))

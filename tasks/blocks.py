@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import BlockDocument
 
 from nakoming.errors import NakomingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from prefect.blocks.core import Block
 
@@ -44,8 +45,8 @@ class BlockAmbiguous(NakomingError):
     code = "NK5604"
 
 
-def kind_of(what: str, name: str, kinds: Mapping[str, str]) -> str:
-    """The slug of the one kind of block that bears a name now.
+def load_one_of(what: str, name: str, kinds: Mapping[str, str], class_of: Callable[[str], type[B]]) -> B:
+    """The one block that bears a name now, of whichever kind it is; one request.
 
     It is asked anew for each run of work: a customer whose database moves to another engine gets a block of
     another kind with the old name, and the database that was left must not be what is used.
@@ -54,20 +55,26 @@ def kind_of(what: str, name: str, kinds: Mapping[str, str]) -> str:
         what: what the block is to be, in words.
         name: of the block.
         kinds: the kinds that fit, by slug, as they are shown.
+        class_of: the class of a slug; called for the one that is there, and may import it.
 
     Raises:
         BlockOfNoKind: none bears it.
         BlockAmbiguous: several do.
     """
-    wanted = {"block_types": {"slug": {"any_": list(kinds)}}, "block_documents": {"name": {"any_": [name]}}}
+    wanted = {
+        "block_types": {"slug": {"any_": list(kinds)}},
+        "block_documents": {"name": {"any_": [name]}},
+        "include_secrets": True,
+    }
     with get_client(sync_client=True) as client:
-        answer = client.request("POST", "/block_documents/filter", json=wanted)
-    there = sorted({str(each["block_type"]["slug"]) for each in answer.json()})
+        found = client.request("POST", "/block_documents/filter", json=wanted).json()
+    there = sorted(str(each["block_type"]["slug"]) for each in found)
     if not there:
         raise BlockOfNoKind(name=name, what=what, kinds=", ".join(kinds.values()))
     if len(there) > 1:
         raise BlockAmbiguous(name=name, what=what, kinds=" and ".join(f"{slug}/{name}" for slug in there))
-    return there[0]
+    # Its public method asks for the document once more.
+    return class_of(there[0])._load_from_block_document(BlockDocument.model_validate(found[0]))  # noqa: SLF001
 
 
 def load_block(kind: type[B], name: str) -> B:

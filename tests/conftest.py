@@ -33,7 +33,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 # The files that take minutes come first: begun last, one of them would run alone at the end.
-LONGEST_FIRST = ("tests/faults/", "tests/acceptance/", "tests/deployments/", "tests/flows/", "tests/demo/")
+LONGEST_FIRST = (
+    "tests/faults/",
+    "tests/acceptance/",
+    "tests/flows/",
+    "tests/deployments/",
+    "tests/tasks/backup/",
+    "tests/tasks/erp/",
+    "tests/architecture/",
+    "tests/demo/",
+)
 
 
 def _place(item: pytest.Item) -> int:

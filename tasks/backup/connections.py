@@ -5,10 +5,9 @@ from __future__ import annotations
 import importlib
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tasks.blocks import kind_of, load_block
+from tasks.blocks import load_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,15 +37,8 @@ SCRATCHES: Final = {
 _SOURCE: Final = "source of backups"
 
 
-@dataclass
-class _Held:
-    """What one run of work has asked Prefect for, by what it is and its name."""
-
-    blocks: dict[tuple[str, str], Any] = field(default_factory=dict)
-    kinds: dict[tuple[str, str], str] = field(default_factory=dict)
-
-
-_held: ContextVar[_Held | None] = ContextVar("blocks of backups", default=None)
+# What one run of work has asked Prefect for, by what it is and its name.
+_held: ContextVar[dict[tuple[str, str], Any] | None] = ContextVar("blocks of backups", default=None)
 
 
 @contextmanager
@@ -56,13 +48,13 @@ def loaded_once() -> Iterator[None]:
     A site serves all customers of a night: asking Prefect for it at each step would cost several requests a
     customer, and one over SFTP would log in again for each.
     """
-    held = _Held()
+    held: dict[tuple[str, str], Any] = {}
     before = _held.set(held)
     try:
         yield
     finally:
         _held.reset(before)
-        for block in list(held.blocks.values()):
+        for block in list(held.values()):
             if close := getattr(block, "close", None):
                 close()
 
@@ -91,18 +83,9 @@ def class_of(kind: str) -> type[Block]:
 
 def _found(what: str, name: str, kinds: Mapping[str, str]) -> Any:
     held = _held.get()
-    if held is None:
-        return load_block(class_of(_asked(what, name, kinds)), name)
-    found = held.blocks.get((what, name))
-    if found is not None:
-        return found
-    kind = held.kinds.get((what, name)) or held.kinds.setdefault((what, name), _asked(what, name, kinds))
-    block = load_block(class_of(kind), name)
-    # Each source has one customer: holding a thousand saves nothing.
-    return block if what == _SOURCE else held.blocks.setdefault((what, name), block)
-
-
-def _asked(what: str, name: str, kinds: Mapping[str, str]) -> str:
-    """The kind that bears the name, remembered for one run of work at most (see `kind_of`)."""
+    if held is not None and (what, name) in held:
+        return held[what, name]
     shown = {slug: kind.partition(".")[2] for slug, kind in kinds.items()}
-    return kinds[kind_of(what, name, shown)]
+    block = load_one_of(what, name, shown, lambda slug: class_of(kinds[slug]))
+    # Each source has one customer: holding a thousand saves nothing.
+    return block if held is None or what == _SOURCE else held.setdefault((what, name), block)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from blocks.suite_database import SuiteDatabase
-from tasks.blocks import BlockAmbiguous, BlockMissing, BlockOfNoKind, kind_of, load_block
+from tasks.blocks import BlockAmbiguous, BlockMissing, BlockOfNoKind, load_block, load_one_of
 from tasks.erp.errors import EndMissing
 
 if TYPE_CHECKING:
@@ -35,10 +35,15 @@ def erp_session(name: str) -> Iterator[ErpSession]:
         each.get_block_type_slug(): each for each in (ErpDatabase, ErpOdbc)
     }
     try:
-        found = kind_of("connection to an ERP", name, {slug: kind.__name__ for slug, kind in kinds.items()})
+        block = load_one_of(
+            "connection to an ERP",
+            name,
+            {slug: kind.__name__ for slug, kind in kinds.items()},
+            kinds.__getitem__,
+        )
     except (BlockOfNoKind, BlockAmbiguous) as missing:
         raise EndMissing(reason=str(missing)) from missing
-    with _there(kinds[found], name).connect() as session:
+    with block.connect() as session:
         yield session
 
 
