@@ -80,6 +80,7 @@ def _due(run: dict[str, Any]) -> datetime:
 
 
 @pytest.mark.clause("S-4.2.1")
+@pytest.mark.long
 def test_of_the_runs_that_an_outage_held_up_only_the_newest_exchanges(
     house: tuple[Records, Path], prefect_server: PrefectServer, tmp_path: Path
 ) -> None:

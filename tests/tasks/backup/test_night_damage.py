@@ -98,7 +98,12 @@ def again(vault: Vault, walker: Walker, at: datetime) -> str | None:
 @pytest.mark.parametrize("file", [PART, MANIFEST])
 @pytest.mark.parametrize(
     "lie",
-    ["flips a bit on write", "keeps nothing and tells a size", "gives a flipped bit", "loses the rename"],
+    [
+        pytest.param("flips a bit on write", marks=pytest.mark.long),
+        pytest.param("keeps nothing and tells a size", marks=pytest.mark.long),
+        "gives a flipped bit",
+        "loses the rename",
+    ],
 )
 def test_with_a_second_site_that_lies_nothing_is_verified(
     vault: Vault, liar: Liar, lie: str, file: str
