@@ -12,9 +12,9 @@ SET_UP = @$(if $(STARTER),$(STARTER) -m scripts.setup_env --python "$(PYTHON)",e
 # Several files at a time; a file's tests stay together so that its servers are started once. In our own order,
 # in which those that take long come first; by number of tests, which is xdist's, one of them runs alone at the end.
 PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
-# More than there are cores, for they wait for servers a good part of their time; more than four would start more
+# One more than there are cores, for they wait for servers some of their time; more than four would start more
 # servers than they save time.
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -ge 2 ] && echo 4 || echo 2)
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -ge 4 ] && echo 4 || echo $$((n + 1)))
 
 help:
 	@echo "make demo       a real request for change, from the question to production (WAIT=0 ends by itself)"
