@@ -258,7 +258,7 @@ def test_a_time_out_ends_the_whole_family(family: Path, word: str, processes_wit
 
 
 def test_sigterm_comes_first_and_may_be_used_to_tidy_up() -> None:
-    # Without a child: one that is told to end too could leave the shell nothing to wait for before its own turn.
+    # Without a child: one that ends too could leave the shell nothing to wait for before its own turn.
     script = "trap 'echo tidied; exit 5' TERM; echo begun; while :; do :; done"
     result = run_command(["sh", "-c", script], timeout=seconds(0.5), grace=seconds(10))
     assert (result.timed_out, result.exit_code, result.output) == (True, 5, "begun\ntidied\n")
