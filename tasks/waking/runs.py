@@ -165,7 +165,7 @@ class Runs:
         except PrefectHTTPStatusError as error:
             return error.response
         except (httpx.HTTPError, TimeoutError) as error:
-            raise PrefectAway(url=str(self._client.api_url), reason=type(error).__name__) from error
+            raise PrefectAway(url=str(PREFECT_API_URL.value()), reason=type(error).__name__) from error
 
 
 def _checked(answer: httpx.Response) -> Any:

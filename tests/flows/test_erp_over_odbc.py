@@ -13,9 +13,9 @@ from blocks.erp.odbc import ErpOdbc
 from blocks.suite_database import SuiteDatabase
 from flows.erp import both_ways
 from flows.erp_sync import PROCESS
+from tests.harness.block_names import forget
 from tests.harness.erp import CUSTOMER, on_postgresql, over_odbc
 from tests.harness.installation import Walker
-from tests.harness.vendor import forget_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def both(prefect_api: PrefectServer, postgres_server: PostgresServer) -> Iterato
     del prefect_api
     with postgres_server.database() as erp, postgres_server.database() as suite:
         sides = over_odbc(on_postgresql(postgres_server, erp, suite))
-        forget_blocks("brouwer-erp")  # one that another test left, of another kind
+        forget("brouwer-erp")  # one that another test left, of another kind
         sides.erp.save("brouwer-erp")
         sides.suite.save("brouwer-suite", overwrite=True)
         yield sides

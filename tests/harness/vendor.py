@@ -8,8 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect.client.orchestration import get_client
-
 from blocks.build_command import BuildCommand, TestCommand
 from blocks.deploy_script import DeployScript
 from demo import environments
@@ -78,11 +76,3 @@ def save_blocks(root: Path, *customers: str) -> None:
                 command=deploy, script=ROOT / "demo" / "deploy.py", timeout=timedelta(minutes=2), **common
             )
             script.save(f"{customer}-{environment}", overwrite=True)
-
-
-def forget_blocks(*names: str) -> None:
-    """Take away the blocks of these names, of whatever kind: tests share a Prefect server."""
-    with get_client(sync_client=True) as prefect:
-        documents = [each for each in prefect.read_block_documents(limit=200) if each.name in names]
-        for document in documents:
-            prefect.delete_block_document(document.id)

@@ -35,10 +35,11 @@ from nakoming.agreement.loading import agreement_sha256
 from nakoming.errors import UsageError
 from nakoming.records import agreements, clock
 from tasks import installation
+from tests.harness.block_names import forget
 from tests.harness.installation import AGREEMENTS
 from tests.harness.portal_server import Office, serving
 from tests.harness.processes import free_port, running
-from tests.harness.vendor import forget_blocks, save_blocks
+from tests.harness.vendor import save_blocks
 from tests.harness.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def everything(
         "mail", overwrite=True
     )
     Mailbox(maildir=tmp_path / "bounces").save("notices", overwrite=True)
-    forget_blocks(*ENDS)
+    forget(*ENDS)
     for name in ("brouwer-erp", "brouwer-suite", "fenwick-suite"):
         with closing(sqlite3.connect(tmp_path / f"{name}.db")) as database:
             database.execute("CREATE TABLE orders (number text)")
@@ -96,17 +97,16 @@ def everything(
     SuiteDatabase(dialect="sqlite", path=tmp_path / "brouwer-suite.db").save("brouwer-suite")
     for customer in ("brouwer", "fenwick"):
         SqliteSource(path=tmp_path / f"{customer}-suite.db").save(f"{customer}-database")
-    for number, name in enumerate(("backup-first", "backup-second", "backup-scratch"), start=1):
+    for name in ("backup-first", "backup-second", "backup-scratch"):
         (tmp_path / name).mkdir()
-        if name == "backup-scratch":
-            SqliteScratch(folder=tmp_path / name).save(name)
-        else:
-            FolderSite(folder=tmp_path / name, machine=f"site-{number}.example").save(name)
+    for site in ("backup-first", "backup-second"):
+        FolderSite(folder=tmp_path / site, machine=f"{site}.example").save(site)
+    SqliteScratch(folder=tmp_path / "backup-scratch").save("backup-scratch")
     with deployed(), serving(Office(records)) as portal, worker(prefect_api, tmp_path):
         monkeypatch.setenv("NAKOMING_PORTAL_URL", portal)
         installation.settings.cache_clear()
         yield
-    forget_blocks(*ENDS)
+    forget(*ENDS)
 
 
 @contextmanager
@@ -229,7 +229,7 @@ def test_the_connections_of_an_agreement_are_asked_by_name_whatever_their_kind(
     text = text.replace("{deploy: brouwer-production}", names)
     with records.write() as tx:
         agreements.store(tx, "brouwer", text, agreement_sha256(text))
-    forget_blocks(*ENDS)
+    forget(*ENDS)
     mailbox.Maildir(tmp_path / "inbox")
     Mailbox(maildir=tmp_path / "inbox").save("brouwer-inbox", overwrite=True)
     with deployed():

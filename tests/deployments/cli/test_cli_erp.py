@@ -18,8 +18,8 @@ from nakoming.records.events import Event
 from nakoming.records.owners import this_process
 from tasks.erp import settling, write_back
 from tasks.erp.bookkeeping import overrulings
+from tests.harness.block_names import forget
 from tests.harness.erp_pair import AT, Pair, agree, sqlite_pair
-from tests.harness.vendor import forget_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ def test_a_suite_that_cannot_be_read_hides_no_other(
     records: Records, pair: Pair, nakoming: Callable[..., Ended]
 ) -> None:
     del pair
-    forget_blocks("kestrel-erp", "kestrel-suite")
+    forget("kestrel-erp", "kestrel-suite")
     agree(records, "kestrel", 5)
     found = {each["customer"]: each for each in nakoming("erp", "status", "--json").data}
     assert found["brouwer"]["waits"]["quarantined"] > 0

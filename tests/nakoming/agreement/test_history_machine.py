@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -198,78 +198,53 @@ def by_age_alone(
     ]
 
 
-def believing(
-    sets: list[BackupSet], now: datetime, agreed: HistoryTerms, *, last_known_at: datetime | None
-) -> list[Verdict]:
-    """The decision of somebody whom a clock that was set back does not trouble."""
-    del last_known_at
-    shown = [replace(each, verified_at=each.verified_at and each.taken_at) for each in sets]
-    later = max(each.taken_at for each in sets)
-    verdicts = DECIDE(shown, max(now, later), replace(agreed, newest_age=30 * DAY))
-    return [replace(each, backup=backup) for each, backup in zip(verdicts, sets, strict=True)]
+FORTNIGHT = (("good_nights", 14, 0),)
+TWO_LEFT_OF_MANY = (*FORTNIGHT, ("no_success", 9), ("good_nights", 1, 0))
+SILENCE = (*FORTNIGHT, ("no_success", 4), ("asked_between_nights", 1))
+FORWARD = (*FORTNIGHT, ("jump", 10), ("good_nights", 1, 0))
+BACK = (*FORTNIGHT, ("jump", -10), ("good_nights", 9, 0))
 
 
-def two_left_of_many(vault: Vault) -> None:
-    """A fortnight, and then one good night after nine without."""
-    vault.good_nights(14, 0)
-    vault.no_success(9)
-    vault.good_nights(1, 0)
-
-
-def silence(vault: Vault) -> None:
-    """A fortnight, four nights without success, and somebody asks."""
-    vault.good_nights(14, 0)
-    vault.no_success(4)
-    vault.asked_between_nights(1)
-
-
-def a_fortnight(vault: Vault) -> None:
-    """All is well."""
-    vault.good_nights(14, 0)
-
-
-def forward(vault: Vault) -> None:
-    """The clock is set ten days forward."""
-    vault.good_nights(14, 0)
-    vault.jump(10)
-    vault.good_nights(1, 0)
-
-
-def back(vault: Vault) -> None:
-    """The clock is set ten days back, and six nights are good."""
-    vault.good_nights(14, 0)
-    vault.jump(-10)
-    vault.good_nights(6, 0)
-
-
-WRONG = [
-    (wrong(lambda agreed: replace(agreed, generations=1)), two_left_of_many, "fewer than two verified"),
-    (wrong(lambda agreed: replace(agreed, newest_age=timedelta(days=9))), silence, "the newest is old"),
-    (wrong(lambda agreed: replace(agreed, days=agreed.days + 1)), a_fortnight, "older than agreed|not told"),
-    (without_last_known, forward, "set forward"),
-    (believing, back, "set back"),
-    (by_age_alone, two_left_of_many, "fewer than two"),
-    (by_age_alone, silence, "the newest is old"),
-    (by_age_alone, forward, "fewer than two|set forward"),
-]
-
-
-def vault_under(decide: Callable[..., list[Verdict]]) -> Vault:
-    """A vault that keeps its history by this rule, at a customer who agreed a week."""
+def live(decide: Callable[..., list[Verdict]], days: Sequence[tuple[Any, ...]]) -> None:
+    """Let these days pass at a customer who agreed a week, under a rule."""
 
     class Judged(Vault):
         """The same vault."""
 
     Judged.decide = staticmethod(decide)
     vault = Judged()
-    vault.terms = HistoryTerms()
-    return vault
+    for happens, *given in days:
+        getattr(vault, happens)(*given)
 
 
-@pytest.mark.parametrize(("decide", "days", "complaint"), WRONG)
+@pytest.mark.parametrize(
+    ("decide", "days", "complaint"),
+    [
+        (wrong(lambda agreed: replace(agreed, generations=1)), TWO_LEFT_OF_MANY, "fewer than two verified"),
+        (wrong(lambda agreed: replace(agreed, newest_age=timedelta(days=9))), SILENCE, "the newest is old"),
+        (wrong(lambda agreed: replace(agreed, days=agreed.days + 1)), FORTNIGHT, "older than agreed"),
+        (without_last_known, FORWARD, "set forward"),
+        (by_age_alone, TWO_LEFT_OF_MANY, "fewer than two"),
+        (by_age_alone, SILENCE, "the newest is old"),
+        (by_age_alone, FORWARD, "fewer than two|set forward"),
+    ],
+)
 def test_a_wrong_rule_is_found(
-    decide: Callable[..., list[Verdict]], days: Callable[[Vault], None], complaint: str
+    decide: Callable[..., list[Verdict]], days: Sequence[tuple[Any, ...]], complaint: str
 ) -> None:
-    days(vault_under(DECIDE))
+    live(DECIDE, days)
     with pytest.raises(AssertionError, match=complaint):
-        days(vault_under(decide))
+        live(decide, days)
+
+
+@pytest.mark.parametrize(("days", "complaint"), [(FORWARD, "set forward"), (BACK, "set back")])
+def test_a_clock_that_is_believed_is_found(
+    days: Sequence[tuple[Any, ...]], complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(DECIDE, days)
+    guard = history._guard
+    monkeypatch.setattr(
+        history, "_guard", lambda *given: None if guard(*given) is Rule.CLOCK_JUMPED else guard(*given)
+    )
+    with pytest.raises(AssertionError, match=complaint):
+        live(DECIDE, days)

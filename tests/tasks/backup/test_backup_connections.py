@@ -38,8 +38,7 @@ def moved(tmp_path: Path, prefect_api: PrefectServer) -> Iterator[None]:
     del prefect_api
     save_alone(SqliteSource(path=tmp_path / "old.sqlite"), NAME)
     yield
-    for kind in SOURCES.values():
-        forget(class_of(kind), NAME)
+    forget(NAME, kinds=SOURCES)
 
 
 def on_postgresql() -> PostgresqlSource:
@@ -69,7 +68,7 @@ def test_a_name_may_be_that_of_a_site_too(tmp_path: Path) -> None:
             assert site_of(NAME) is site
             assert isinstance(source_of(NAME), SqliteSource)
     finally:
-        forget(FolderSite, NAME)
+        forget(NAME, kinds=SITES)
 
 
 def test_a_name_that_no_block_bears_is_said_with_the_kinds_there_are() -> None:

@@ -10,7 +10,7 @@ from blocks.erp.database import ErpDatabase
 from blocks.erp.odbc import ErpOdbc
 from tasks.erp.connections import erp_session
 from tasks.erp.errors import EndMissing
-from tests.harness.vendor import forget_blocks
+from tests.harness.block_names import forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,10 @@ NAME = "moved-erp"
 def moved(tmp_path: Path, prefect_api: PrefectServer) -> Iterator[None]:
     """An ERP on SQLite, before it moves."""
     del prefect_api
-    forget_blocks(NAME)
+    forget(NAME)
     ErpDatabase(dialect="sqlite", path=tmp_path / "old.sqlite").save(NAME)
     yield
-    forget_blocks(NAME)
+    forget(NAME)
 
 
 def test_after_a_move_the_old_erp_is_not_what_is_written_to() -> None:
